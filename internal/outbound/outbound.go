@@ -1,0 +1,84 @@
+// Package outbound is how Stockbridge reaches other systems: every dial is checked
+// against the address it really goes to, redirects and re-resolved names included.
+package outbound
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"stockbridge/internal/fault"
+)
+
+// Policy says which addresses may be dialled.
+type Policy struct {
+	// AllowPrivate lets stores and warehouses live on private, loopback and link-local addresses.
+	AllowPrivate bool
+}
+
+// Dialer refuses addresses the policy forbids after the name was resolved, so a
+// name that points inside, or comes to do so later, is refused too (SSRF).
+func (p Policy) Dialer() *net.Dialer {
+	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	if !p.AllowPrivate {
+		d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			ap, err := netip.ParseAddrPort(address)
+			if err != nil {
+				return fault.Wrap(err, fault.AddressRefused, "address %s cannot be checked", address)
+			}
+			if !public(ap.Addr()) {
+				return fault.New(fault.AddressRefused, "address %s is not a public one; start the server with --allow-private-endpoints to let warehouses and stores live there", ap.Addr())
+			}
+			return nil
+		}
+	}
+	return d
+}
+
+// Client makes an HTTP client that keeps connections, up to perHost of them, and
+// gives up on a reply whose header does not come within wait. It follows no redirect to
+// another scheme than http and https, and at most five.
+func (p Policy) Client(perHost int, wait time.Duration) *http.Client {
+	t := &http.Transport{
+		DialContext:           p.Dialer().DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          perHost,
+		MaxIdleConnsPerHost:   perHost,
+		MaxConnsPerHost:       perHost,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: wait,
+		ExpectContinueTimeout: time.Second,
+	}
+	return &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		if len(via) >= 5 {
+			return fault.New(fault.BadReply, "redirected more than five times, last to %s", req.URL.Redacted())
+		}
+		return nil
+	}}
+}
+
+// Prefixes that netip does not class as private but that are not the public internet (RFC 6890 and its registries).
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001::/23"),
+	netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"),
+}
+
+func public(a netip.Addr) bool {
+	a = a.Unmap()
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Zone() != "" {
+		return false
+	}
+	for _, p := range special {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
