@@ -1843,6 +1843,22 @@ func (c *MerchantClient) GetX(ctx context.Context, id int64) *Merchant {
 	return obj
 }
 
+// QueryTokens queries the tokens edge of a Merchant.
+func (c *MerchantClient) QueryTokens(_m *Merchant) *TokenQuery {
+	query := (&TokenClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(merchant.Table, merchant.FieldID, id),
+			sqlgraph.To(token.Table, token.FieldID),
+			sqlgraph.Edge(sqlgraph.M2M, true, merchant.TokensTable, merchant.TokensPrimaryKey...),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *MerchantClient) Hooks() []Hook {
 	return c.hooks.Merchant
@@ -3714,7 +3730,7 @@ func (c *TokenClient) QueryMerchants(_m *Token) *MerchantQuery {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(token.Table, token.FieldID, id),
 			sqlgraph.To(merchant.Table, merchant.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, token.MerchantsTable, token.MerchantsColumn),
+			sqlgraph.Edge(sqlgraph.M2M, false, token.MerchantsTable, token.MerchantsPrimaryKey...),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil

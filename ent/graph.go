@@ -452,7 +452,25 @@ func (_m *LocationLink) Location(ctx context.Context) (*StoreLocation, error) {
 
 // Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
 func (_q *MerchantQuery) Collect(ctx context.Context, selection ast.SelectionSet) *MerchantQuery {
+	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"Merchant", "Node"}) {
+		switch f.Name {
+		case "tokens":
+			if _q.withTokens == nil {
+				_q.withTokens = (&TokenClient{config: _q.config}).Query().Order(Asc("id"))
+			}
+			_q.withTokens.Collect(ctx, f.Selections)
+		}
+	}
 	return _q
+}
+
+// Tokens returns the edge as it was loaded, or loads it now.
+func (_m *Merchant) Tokens(ctx context.Context) ([]*Token, error) {
+	got, err := _m.Edges.TokensOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryTokens().Order(Asc("id")).All(ctx)
+	}
+	return got, err
 }
 
 // Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.

@@ -24,9 +24,29 @@ type Merchant struct {
 	// Version holds the value of the "version" field.
 	Version int64 `json:"version,omitempty"`
 	// Name holds the value of the "name" field.
-	Name            string `json:"name,omitempty"`
-	token_merchants *int64
-	selectValues    sql.SelectValues
+	Name string `json:"name,omitempty"`
+	// Edges holds the relations/edges for other nodes in the graph.
+	// The values are being populated by the MerchantQuery when eager-loading is set.
+	Edges        MerchantEdges `json:"edges"`
+	selectValues sql.SelectValues
+}
+
+// MerchantEdges holds the relations/edges for other nodes in the graph.
+type MerchantEdges struct {
+	// Tokens holds the value of the tokens edge.
+	Tokens []*Token `json:"tokens,omitempty"`
+	// loadedTypes holds the information for reporting if a
+	// type was loaded (or requested) in eager-loading or not.
+	loadedTypes [1]bool
+}
+
+// TokensOrErr returns the Tokens value or an error if the edge
+// was not loaded in eager-loading.
+func (e MerchantEdges) TokensOrErr() ([]*Token, error) {
+	if e.loadedTypes[0] {
+		return e.Tokens, nil
+	}
+	return nil, &NotLoadedError{edge: "tokens"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -40,8 +60,6 @@ func (*Merchant) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullString)
 		case merchant.FieldCreatedAt, merchant.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
-		case merchant.ForeignKeys[0]: // token_merchants
-			values[i] = new(sql.NullInt64)
 		default:
 			values[i] = new(sql.UnknownType)
 		}
@@ -87,13 +105,6 @@ func (_m *Merchant) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Name = value.String
 			}
-		case merchant.ForeignKeys[0]:
-			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for edge-field token_merchants", value)
-			} else if value.Valid {
-				_m.token_merchants = new(int64)
-				*_m.token_merchants = int64(value.Int64)
-			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -105,6 +116,11 @@ func (_m *Merchant) assignValues(columns []string, values []any) error {
 // This includes values selected through modifiers, order, etc.
 func (_m *Merchant) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
+}
+
+// QueryTokens queries the "tokens" edge of the Merchant entity.
+func (_m *Merchant) QueryTokens() *TokenQuery {
+	return NewMerchantClient(_m.config).QueryTokens(_m)
 }
 
 // Update returns a builder for updating this Merchant.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"stockbridge/ent/merchant"
+	"stockbridge/ent/token"
 	"time"
 
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -72,6 +73,21 @@ func (_c *MerchantCreate) SetName(v string) *MerchantCreate {
 func (_c *MerchantCreate) SetID(v int64) *MerchantCreate {
 	_c.mutation.SetID(v)
 	return _c
+}
+
+// AddTokenIDs adds the "tokens" edge to the Token entity by IDs.
+func (_c *MerchantCreate) AddTokenIDs(ids ...int64) *MerchantCreate {
+	_c.mutation.AddTokenIDs(ids...)
+	return _c
+}
+
+// AddTokens adds the "tokens" edges to the Token entity.
+func (_c *MerchantCreate) AddTokens(v ...*Token) *MerchantCreate {
+	ids := make([]int64, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddTokenIDs(ids...)
 }
 
 // Mutation returns the MerchantMutation object of the builder.
@@ -189,6 +205,22 @@ func (_c *MerchantCreate) createSpec() (*Merchant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(merchant.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if nodes := _c.mutation.TokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2M,
+			Inverse: true,
+			Table:   merchant.TokensTable,
+			Columns: merchant.TokensPrimaryKey,
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(token.FieldID, field.TypeInt64),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
 }

@@ -4,10 +4,12 @@ package ent
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"math"
 	"stockbridge/ent/merchant"
 	"stockbridge/ent/predicate"
+	"stockbridge/ent/token"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -22,7 +24,7 @@ type MerchantQuery struct {
 	order      []merchant.OrderOption
 	inters     []Interceptor
 	predicates []predicate.Merchant
-	withFKs    bool
+	withTokens *TokenQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -57,6 +59,28 @@ func (_q *MerchantQuery) Unique(unique bool) *MerchantQuery {
 func (_q *MerchantQuery) Order(o ...merchant.OrderOption) *MerchantQuery {
 	_q.order = append(_q.order, o...)
 	return _q
+}
+
+// QueryTokens chains the current query on the "tokens" edge.
+func (_q *MerchantQuery) QueryTokens() *TokenQuery {
+	query := (&TokenClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(merchant.Table, merchant.FieldID, selector),
+			sqlgraph.To(token.Table, token.FieldID),
+			sqlgraph.Edge(sqlgraph.M2M, true, merchant.TokensTable, merchant.TokensPrimaryKey...),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
 }
 
 // First returns the first Merchant entity from the query.
@@ -251,10 +275,22 @@ func (_q *MerchantQuery) Clone() *MerchantQuery {
 		order:      append([]merchant.OrderOption{}, _q.order...),
 		inters:     append([]Interceptor{}, _q.inters...),
 		predicates: append([]predicate.Merchant{}, _q.predicates...),
+		withTokens: _q.withTokens.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
+}
+
+// WithTokens tells the query-builder to eager-load the nodes that are connected to
+// the "tokens" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *MerchantQuery) WithTokens(opts ...func(*TokenQuery)) *MerchantQuery {
+	query := (&TokenClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTokens = query
+	return _q
 }
 
 // GroupBy is used to group vertices by one or more fields/columns.
@@ -333,19 +369,19 @@ func (_q *MerchantQuery) prepareQuery(ctx context.Context) error {
 
 func (_q *MerchantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Merchant, error) {
 	var (
-		nodes   = []*Merchant{}
-		withFKs = _q.withFKs
-		_spec   = _q.querySpec()
+		nodes       = []*Merchant{}
+		_spec       = _q.querySpec()
+		loadedTypes = [1]bool{
+			_q.withTokens != nil,
+		}
 	)
-	if withFKs {
-		_spec.Node.Columns = append(_spec.Node.Columns, merchant.ForeignKeys...)
-	}
 	_spec.ScanValues = func(columns []string) ([]any, error) {
 		return (*Merchant).scanValues(nil, columns)
 	}
 	_spec.Assign = func(columns []string, values []any) error {
 		node := &Merchant{config: _q.config}
 		nodes = append(nodes, node)
+		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
 	for i := range hooks {
@@ -357,7 +393,76 @@ func (_q *MerchantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Mer
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withTokens; query != nil {
+		if err := _q.loadTokens(ctx, query, nodes,
+			func(n *Merchant) { n.Edges.Tokens = []*Token{} },
+			func(n *Merchant, e *Token) { n.Edges.Tokens = append(n.Edges.Tokens, e) }); err != nil {
+			return nil, err
+		}
+	}
 	return nodes, nil
+}
+
+func (_q *MerchantQuery) loadTokens(ctx context.Context, query *TokenQuery, nodes []*Merchant, init func(*Merchant), assign func(*Merchant, *Token)) error {
+	edgeIDs := make([]driver.Value, len(nodes))
+	byID := make(map[int64]*Merchant)
+	nids := make(map[int64]map[*Merchant]struct{})
+	for i, node := range nodes {
+		edgeIDs[i] = node.ID
+		byID[node.ID] = node
+		if init != nil {
+			init(node)
+		}
+	}
+	query.Where(func(s *sql.Selector) {
+		joinT := sql.Table(merchant.TokensTable)
+		s.Join(joinT).On(s.C(token.FieldID), joinT.C(merchant.TokensPrimaryKey[0]))
+		s.Where(sql.InValues(joinT.C(merchant.TokensPrimaryKey[1]), edgeIDs...))
+		columns := s.SelectedColumns()
+		s.Select(joinT.C(merchant.TokensPrimaryKey[1]))
+		s.AppendSelect(columns...)
+		s.SetDistinct(false)
+	})
+	if err := query.prepareQuery(ctx); err != nil {
+		return err
+	}
+	qr := QuerierFunc(func(ctx context.Context, q Query) (Value, error) {
+		return query.sqlAll(ctx, func(_ context.Context, spec *sqlgraph.QuerySpec) {
+			assign := spec.Assign
+			values := spec.ScanValues
+			spec.ScanValues = func(columns []string) ([]any, error) {
+				values, err := values(columns[1:])
+				if err != nil {
+					return nil, err
+				}
+				return append([]any{new(sql.NullInt64)}, values...), nil
+			}
+			spec.Assign = func(columns []string, values []any) error {
+				outValue := values[0].(*sql.NullInt64).Int64
+				inValue := values[1].(*sql.NullInt64).Int64
+				if nids[inValue] == nil {
+					nids[inValue] = map[*Merchant]struct{}{byID[outValue]: {}}
+					return assign(columns[1:], values[1:])
+				}
+				nids[inValue][byID[outValue]] = struct{}{}
+				return nil
+			}
+		})
+	})
+	neighbors, err := withInterceptors[[]*Token](ctx, query, qr, query.inters)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected "tokens" node returned %v`, n.ID)
+		}
+		for kn := range nodes {
+			assign(kn, n)
+		}
+	}
+	return nil
 }
 
 func (_q *MerchantQuery) sqlCount(ctx context.Context) (int, error) {

@@ -112,7 +112,7 @@ var (
 				Symbol:     "bundle_components_products_component",
 				Columns:    []*schema.Column{BundleComponentsColumns[4]},
 				RefColumns: []*schema.Column{ProductsColumns[0]},
-				OnDelete:   schema.Restrict,
+				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
@@ -405,21 +405,12 @@ var (
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "version", Type: field.TypeInt64, Default: 1},
 		{Name: "name", Type: field.TypeString, Unique: true, Size: 255},
-		{Name: "token_merchants", Type: field.TypeInt64, Nullable: true},
 	}
 	// MerchantsTable holds the schema information for the "merchants" table.
 	MerchantsTable = &schema.Table{
 		Name:       "merchants",
 		Columns:    MerchantsColumns,
 		PrimaryKey: []*schema.Column{MerchantsColumns[0]},
-		ForeignKeys: []*schema.ForeignKey{
-			{
-				Symbol:     "merchants_tokens_merchants",
-				Columns:    []*schema.Column{MerchantsColumns[5]},
-				RefColumns: []*schema.Column{TokensColumns[0]},
-				OnDelete:   schema.SetNull,
-			},
-		},
 	}
 	// PartitionSharesColumns holds the columns for the "partition_shares" table.
 	PartitionSharesColumns = []*schema.Column{
@@ -942,6 +933,31 @@ var (
 			},
 		},
 	}
+	// TokenMerchantsColumns holds the columns for the "token_merchants" table.
+	TokenMerchantsColumns = []*schema.Column{
+		{Name: "token_id", Type: field.TypeInt64},
+		{Name: "merchant_id", Type: field.TypeInt64},
+	}
+	// TokenMerchantsTable holds the schema information for the "token_merchants" table.
+	TokenMerchantsTable = &schema.Table{
+		Name:       "token_merchants",
+		Columns:    TokenMerchantsColumns,
+		PrimaryKey: []*schema.Column{TokenMerchantsColumns[0], TokenMerchantsColumns[1]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "token_merchants_token_id",
+				Columns:    []*schema.Column{TokenMerchantsColumns[0]},
+				RefColumns: []*schema.Column{TokensColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "token_merchants_merchant_id",
+				Columns:    []*schema.Column{TokenMerchantsColumns[1]},
+				RefColumns: []*schema.Column{MerchantsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		ActivitiesTable,
@@ -965,6 +981,7 @@ var (
 		TokensTable,
 		WarehousesTable,
 		WarehouseLevelsTable,
+		TokenMerchantsTable,
 	}
 )
 
@@ -994,7 +1011,6 @@ func init() {
 	LocationLinksTable.ForeignKeys[1].RefTable = ConnectionsTable
 	LocationLinksTable.ForeignKeys[2].RefTable = FacilitiesTable
 	LocationLinksTable.ForeignKeys[3].RefTable = StoreLocationsTable
-	MerchantsTable.ForeignKeys[0].RefTable = TokensTable
 	PartitionSharesTable.ForeignKeys[0].RefTable = MerchantsTable
 	PartitionSharesTable.ForeignKeys[1].RefTable = PartitionStrategiesTable
 	PartitionSharesTable.ForeignKeys[2].RefTable = StoresTable
@@ -1017,4 +1033,6 @@ func init() {
 	WarehouseLevelsTable.ForeignKeys[0].RefTable = MerchantsTable
 	WarehouseLevelsTable.ForeignKeys[1].RefTable = WarehousesTable
 	WarehouseLevelsTable.ForeignKeys[2].RefTable = FacilitiesTable
+	TokenMerchantsTable.ForeignKeys[0].RefTable = TokensTable
+	TokenMerchantsTable.ForeignKeys[1].RefTable = MerchantsTable
 }

@@ -2,12 +2,11 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
 
 	"stockbridge/ent/schema/enum"
-
-	"entgo.io/ent/schema/edge"
-	"entgo.io/ent/schema/index"
 )
 
 // Merchant is the tenant: the brand that owns the inventory.
@@ -19,6 +18,11 @@ func (Merchant) Mixin() []ent.Mixin { return []ent.Mixin{row{}, settings{}} }
 // Fields of Merchant.
 func (Merchant) Fields() []ent.Field {
 	return []ent.Field{field.String("name").NotEmpty().MaxLen(255).Unique()}
+}
+
+// Edges of Merchant.
+func (Merchant) Edges() []ent.Edge {
+	return []ent.Edge{edge.From("tokens", Token.Type).Ref("merchants")}
 }
 
 // Token lets its bearer in. Only a hash of its secret is kept.

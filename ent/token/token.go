@@ -36,13 +36,11 @@ const (
 	EdgeMerchants = "merchants"
 	// Table holds the table name of the token in the database.
 	Table = "tokens"
-	// MerchantsTable is the table that holds the merchants relation/edge.
-	MerchantsTable = "merchants"
+	// MerchantsTable is the table that holds the merchants relation/edge. The primary key declared below.
+	MerchantsTable = "token_merchants"
 	// MerchantsInverseTable is the table name for the Merchant entity.
 	// It exists in this package in order to avoid circular dependency with the "merchant" package.
 	MerchantsInverseTable = "merchants"
-	// MerchantsColumn is the table column denoting the merchants relation/edge.
-	MerchantsColumn = "token_merchants"
 )
 
 // Columns holds all SQL columns for token fields.
@@ -57,6 +55,12 @@ var Columns = []string{
 	FieldRevokedAt,
 	FieldLastUsedAt,
 }
+
+var (
+	// MerchantsPrimaryKey and MerchantsColumn2 are the table columns denoting the
+	// primary key for the merchants relation (M2M).
+	MerchantsPrimaryKey = []string{"token_id", "merchant_id"}
+)
 
 // ValidColumn reports if the column name is valid (part of the table columns).
 func ValidColumn(column string) bool {
@@ -145,6 +149,6 @@ func newMerchantsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(MerchantsInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.O2M, false, MerchantsTable, MerchantsColumn),
+		sqlgraph.Edge(sqlgraph.M2M, false, MerchantsTable, MerchantsPrimaryKey...),
 	)
 }

@@ -486,7 +486,7 @@ func HasMerchants() predicate.Token {
 	return predicate.Token(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, MerchantsTable, MerchantsColumn),
+			sqlgraph.Edge(sqlgraph.M2M, false, MerchantsTable, MerchantsPrimaryKey...),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})

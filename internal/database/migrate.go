@@ -1,0 +1,107 @@
+package database
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"entgo.io/ent/dialect/sql/schema"
+	"entgo.io/ent/schema/field"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"stockbridge/ent/migrate"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate applies the migrations the database lacks, in order, under a lock, and says how many. A database newer
+// than this binary is refused.
+func (db *DB) Migrate(ctx context.Context) (applied int, err error) {
+	dir, name := "sqlite", goose.DialectSQLite3
+	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if db.dialect == dialect.Postgres {
+		dir, name = "postgres", goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return 0, fmt.Errorf("migrate: %w", err)
+		}
+		opts = append(opts, goose.WithSessionLocker(locker))
+	}
+	files, err := fs.Sub(migrations, "migrations/"+dir)
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	p, err := goose.NewProvider(name, db.write, files, opts...)
+	if errors.Is(err, goose.ErrNoMigrations) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	current, newest, err := p.GetVersions(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	if current > newest {
+		return 0, fmt.Errorf("the database has schema version %d, this binary knows up to %d: start a newer stockbridge", current, newest)
+	}
+	done, err := p.Up(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	return len(done), nil
+}
+
+// Drift writes the statements that would bring the database to the ent schema: nothing when the migrations are in step.
+func (db *DB) Drift(ctx context.Context, w io.Writer) error {
+	drv := entsql.OpenDB(db.dialect, db.write)
+	s := migrate.NewSchema(&schema.WriteDriver{Writer: w, Driver: drv})
+	return migrate.Create(ctx, s, db.tables(), schema.WithDropColumn(true), schema.WithDropIndex(true))
+}
+
+// tables is the ent schema as this dialect has it. Text compares bytewise everywhere (collation "C" on PostgreSQL, as
+// SQLite does by itself), so that key order is the same in the database and in Go. The rows written by the million have
+// no foreign key to their merchant, which their warehouse or store implies, and activities none at all, for they
+// outlive what they name.
+func (db *DB) tables() []*schema.Table {
+	var out []*schema.Table
+	for _, t := range migrate.Tables {
+		c := *t
+		c.ForeignKeys = slices.DeleteFunc(slices.Clone(t.ForeignKeys), func(fk *schema.ForeignKey) bool {
+			hot := t.Name == migrate.WarehouseLevelsTable.Name || t.Name == migrate.ChannelLevelsTable.Name
+			return t.Name == migrate.ActivitiesTable.Name || hot && fk.RefTable.Name == migrate.MerchantsTable.Name
+		})
+		if db.dialect == dialect.Postgres {
+			c.Columns = nil
+			for _, col := range t.Columns {
+				col := *col
+				if col.Type == field.TypeString || col.Type == field.TypeEnum {
+					col.Collation = "C"
+				}
+				c.Columns = append(c.Columns, &col)
+			}
+			c.Indexes = nil
+			for _, idx := range t.Indexes {
+				idx := *idx
+				if a := idx.Annotation; a != nil && strings.HasPrefix(a.Where, "status = ") {
+					a := *a // spelled as PostgreSQL tells it back, else it would look changed every time
+					a.Where = "((status)::text = " + strings.TrimPrefix(a.Where, "status = ") + "::text)"
+					idx.Annotation = &a
+				}
+				c.Indexes = append(c.Indexes, &idx)
+			}
+		}
+		out = append(out, &c)
+	}
+	return out
+}
+
