@@ -61,8 +61,8 @@ func drawSchedule(t *rapid.T) (Schedule, time.Time) {
 	return Schedule{Zone: zone, Anchor: moved("anchor"), Rules: rapid.SliceOfN(rapid.Custom(drawRule), 0, 4).Draw(t, "rules")}, moved("after")
 }
 
-// due tells in the words of spec 3.7 whether a rule has a run at a wall-clock time.
-func due(r Rule, wall time.Time) bool {
+// due tells in the words of spec 3.7 whether a rule has a run at a wall-clock time; cron is its expression, read.
+func due(r Rule, cron wall, wall time.Time) bool {
 	switch r.Type {
 	case Hourly:
 		return wall.Minute() == r.Minute && wall.Hour()%r.Every == 0
@@ -88,10 +88,9 @@ func due(r Rule, wall time.Time) bool {
 			}
 		}
 	case Cron:
-		w, err := parseCron(r.Cron)
 		minute := wall.Hour()*60 + wall.Minute()
-		got, ok := w.minutes.from(minute)
-		return err == nil && ok && got == minute && w.on(wall.Month(), wall.Day(), wall.Weekday())
+		got, ok := cron.minutes.from(minute)
+		return ok && got == minute && cron.on(wall.Month(), wall.Day(), wall.Weekday())
 	}
 	return false
 }
@@ -100,6 +99,10 @@ func due(r Rule, wall time.Time) bool {
 // has never shown before is due, and so is all that it leaves out on the way there.
 func watched(s Schedule, after, until time.Time) []time.Time {
 	var runs []time.Time
+	crons := map[string]wall{}
+	for _, r := range s.Rules {
+		crons[r.Cron], _ = parseCron(r.Cron) // what cannot be read never matches
+	}
 	shows := func(t time.Time) time.Time {
 		_, offset := t.In(s.Zone).Zone()
 		return t.Add(time.Duration(offset) * time.Second)
@@ -107,8 +110,9 @@ func watched(s Schedule, after, until time.Time) []time.Time {
 	now := after.Truncate(time.Minute).Add(-48 * time.Hour)
 	for shown := shows(now); now.Before(until); now = now.Add(time.Minute) {
 		run := false
-		for ; shown.Before(shows(now)); run = run || slices.ContainsFunc(s.Rules, func(r Rule) bool { return due(r, shown) }) {
+		for shown.Before(shows(now)) {
 			shown = shown.Add(time.Minute)
+			run = run || slices.ContainsFunc(s.Rules, func(r Rule) bool { return due(r, crons[r.Cron], shown) })
 		}
 		if run && now.After(after) {
 			runs = append(runs, now)
