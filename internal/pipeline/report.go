@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
@@ -24,27 +23,31 @@ const MaxReported = 10_000
 
 // Report records levels that a warehouse reports itself and plans what they change, before it returns. Levels are numbered
 // from 1 in the problems. Faults: WRONG_STATE, TOO_MANY, HELD.
-func (p *Pipeline) Report(ctx context.Context, w *ent.Warehouse, complete bool, levels []warehouse.Level) (r Reported, err error) {
+func (p *Pipeline) Report(ctx context.Context, w *ent.Warehouse, complete bool, rows []warehouse.Row) (r Reported, err error) {
 	switch {
 	case w.Platform != enum.Push:
 		return r, fault.At("warehouseId", fault.WrongState, "warehouse %q is pulled from (platform %s): only a warehouse of platform PUSH reports by itself", w.Name, w.Platform)
-	case len(levels) > MaxReported:
-		return r, fault.At("levels", fault.TooMany, "%d levels in one report: send at most %d, in several reports with complete: false", len(levels), MaxReported)
-	case len(levels) == 0 && !complete:
+	case len(rows) > MaxReported:
+		return r, fault.At("levels", fault.TooMany, "%d levels in one report: send at most %d, in several reports with complete: false", len(rows), MaxReported)
+	case len(rows) == 0 && !complete:
 		return r, nil
 	}
 	defer wrap(fmt.Sprintf("report of warehouse %q", w.Name), &err)
 	in := newSpool()
 	defer func() { err = errors.Join(err, in.close()) }()
 	rejected := &rejects{}
-	for i, l := range levels {
-		l.Line = i + 1
+	for i, row := range rows {
+		row.Line = i + 1
 		r.Counts.Reported++
-		if bad := judge(&l); bad != nil {
+		l, bad := row.Level()
+		if bad != nil {
 			r.Counts.Rejected++
 			rejected.add(bad)
 			r.Problems = append(r.Problems, database.Problem{Kind: enum.RowProblem, Line: bad.Line, SKU: bad.SKU, Message: bad.Reason})
 			continue
+		}
+		if l.Note != "" {
+			r.Problems = append(r.Problems, database.Problem{Kind: enum.RowNote, Line: l.Line, SKU: l.SKU, Message: l.Note})
 		}
 		if err := in.add(l); err != nil {
 			return r, err
@@ -71,23 +74,4 @@ func (p *Pipeline) Report(ctx context.Context, w *ent.Warehouse, complete bool, 
 	}
 	r.Counts.Changed = rec.Changed
 	return r, p.planChanges(ctx, w, database.Int{}, &touched)
-}
-
-// judge trims a level's names and says what is wrong with it, if anything (spec 6).
-func judge(l *warehouse.Level) *warehouse.RowError {
-	l.SKU, l.Facility = strings.TrimSpace(l.SKU), strings.TrimSpace(l.Facility)
-	switch {
-	case l.SKU == "":
-		return &warehouse.RowError{Line: l.Line, Reason: "no SKU"}
-	case len(l.SKU) > warehouse.MaxSKUBytes:
-		return &warehouse.RowError{Line: l.Line, Reason: fmt.Sprintf("the SKU has %d bytes, at most %d are allowed", len(l.SKU), warehouse.MaxSKUBytes)}
-	case !l.Available.Known && !l.OnHand.Known && !l.Committed.Known:
-		return &warehouse.RowError{Line: l.Line, SKU: l.SKU, Reason: "no quantity"}
-	}
-	for _, q := range []warehouse.Quantity{l.Available, l.OnHand, l.Committed} {
-		if q.Units > warehouse.MaxQuantity || q.Units < warehouse.MinQuantity {
-			return &warehouse.RowError{Line: l.Line, SKU: l.SKU, Reason: fmt.Sprintf("quantity %d is beyond ±2³¹", q.Units)}
-		}
-	}
-	return nil
 }

@@ -94,9 +94,9 @@ type partially struct{ error }
 func (e partially) Unwrap() error { return e.error }
 
 // held is a report that waits for an operator (spec 3.10).
-type held struct{ *fault.Error }
+type held struct{ error }
 
-func (e held) Unwrap() error { return e.Error }
+func (e held) Unwrap() error { return e.error }
 
 // status is what a run ends as (spec 3.13).
 func (s *syncing) status(reason error) enum.SyncStatus {

@@ -22,8 +22,8 @@ type Row struct {
 }
 
 // Level judges the row (spec section 6). It is refused without a SKU, with a SKU or facility that is too long or not
-// text, with a figure that ParseQuantity refuses, and without any figure: taking that for 0 would empty the store. A
-// time that cannot be read is only noted, since nothing is computed from it.
+// text, and with a figure that ParseQuantity refuses. Without a figure that counts it stands for 0 (spec 4.1), which is
+// noted. A time that cannot be read is only noted, since nothing is computed from it.
 func (r Row) Level() (Level, *RowError) {
 	l := Level{SKU: strings.TrimSpace(r.SKU), Facility: strings.TrimSpace(r.Facility), Line: r.Line}
 	refuse := func(sku, format string, args ...any) (Level, *RowError) {
@@ -54,8 +54,8 @@ func (r Row) Level() (Level, *RowError) {
 		}
 		*f.to = q
 	}
-	if !l.Available.Known && !l.OnHand.Known && !l.Committed.Known {
-		return refuse(l.SKU, "no quantity: give available or on hand, 0 if there is none")
+	if !l.Available.Known && !l.OnHand.Known {
+		notes = append(notes, "no available and no on hand: it counts as 0")
 	}
 	if text := strings.TrimSpace(r.UpdatedAt); text != "" {
 		at, ok := parseTime(text)
