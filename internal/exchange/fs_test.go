@@ -13,6 +13,7 @@ import (
 	"testing/iotest"
 
 	"stockbridge/internal/exchange"
+	"stockbridge/internal/exchange/proftpd"
 	"stockbridge/internal/exchange/sftptest"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/outbound"
@@ -37,6 +38,14 @@ var trees = map[string]func(t *testing.T) tree{
 		s := sftptest.Start(t)
 		return tree{open(t, exchange.Config{
 			URL: s.URL(dir), Password: sftptest.Password, HostKey: s.HostKeys()[0],
+			Network: outbound.Policy{AllowPrivate: true},
+		}), dir}
+	},
+	"sftp on ProFTPD": func(t *testing.T) tree {
+		dir := t.TempDir()
+		s := proftpd.Start(t, dir)
+		return tree{open(t, exchange.Config{
+			URL: s.URL("sftp", dir), PrivateKey: s.PrivateKey, HostKey: s.HostKey,
 			Network: outbound.Policy{AllowPrivate: true},
 		}), dir}
 	},
