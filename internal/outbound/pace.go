@@ -29,7 +29,7 @@ func NewPace(perSecond float64, clock Clock) *Pace {
 
 // Hold lets nobody through for so long.
 func (p *Pace) Hold(d time.Duration) {
-	until := p.clock.now().Add(d)
+	until := p.clock.Time().Add(d)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if until.After(p.until) {
@@ -46,16 +46,16 @@ func (p *Pace) held() time.Time {
 // Wait returns when the next request may go, or with the context's error.
 func (p *Pace) Wait(ctx context.Context) error {
 	for until, slept := p.held(), (time.Time{}); until.After(slept); until = p.held() { // others may be told to wait meanwhile
-		if err := p.clock.sleep(ctx, until.Sub(p.clock.now())); err != nil {
+		if err := p.clock.sleep(ctx, until.Sub(p.clock.Time())); err != nil {
 			return err
 		}
 		slept = until
 	}
-	now := p.clock.now()
+	now := p.clock.Time()
 	turn := p.limiter.ReserveN(now, 1)
 	err := p.clock.sleep(ctx, turn.DelayFrom(now))
 	if err != nil {
-		turn.CancelAt(p.clock.now())
+		turn.CancelAt(p.clock.Time())
 	}
 	return err
 }

@@ -14,7 +14,8 @@ type Clock struct {
 	Sleep func(ctx context.Context, d time.Duration) error // returns early with the context's error when that ends
 }
 
-func (c Clock) now() time.Time {
+// Time is the current time.
+func (c Clock) Time() time.Time {
 	if c.Now != nil {
 		return c.Now()
 	}
