@@ -106,12 +106,6 @@ func New(cfg Config, opts Options) (*Source, error) {
 	if err := faults.Or(); err != nil {
 		return nil, err
 	}
-	if opts.Clock.Now == nil {
-		opts.Clock.Now = time.Now
-	}
-	if opts.Clock.Sleep == nil {
-		opts.Clock.Sleep = sleep
-	}
 	return &Source{cfg: cfg, opts: opts, fsys: fsys, dir: path.Dir(files), pattern: path.Base(files), taken: map[string]bool{}}, nil
 }
 
@@ -166,8 +160,8 @@ func (s *Source) look(ctx context.Context) error {
 		return err
 	}
 	second := first
-	if len(first.twins) < len(first.files) {
-		if err := s.opts.Clock.Sleep(ctx, settle); err != nil {
+	if len(first.twins) < len(first.files) && !s.rested(first.files) {
+		if err := s.opts.Clock.Pause(ctx, settle); err != nil {
 			return err
 		}
 		if second, err = list(); err != nil {
@@ -190,6 +184,12 @@ func (s *Source) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// rested tells that one look is enough: all files are on this machine, whose clock says that nobody has written to them for a while.
+func (s *Source) rested(files []fs.FileInfo) bool {
+	now := s.opts.Clock.Time()
+	return strings.HasPrefix(s.cfg.URL, "file://") && !slices.ContainsFunc(files, func(f fs.FileInfo) bool { return now.Sub(f.ModTime()) < 10*settle })
 }
 
 // found is what one look saw.
@@ -276,15 +276,4 @@ func (s *Source) persist(ctx context.Context, op func() error) error {
 		}
 		return err
 	})
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -202,11 +202,26 @@ func TestNothingWaits(t *testing.T) { // spec 3.8
 	})
 }
 
+func TestFileThatRestsNeedsOneLook(t *testing.T) { // wire.md
+	t.Parallel()
+	p := setup(t, "file")
+	p.put("out/inv_1.csv", file, 0)
+	p.opts.Clock.Sleep = func(context.Context, time.Duration) error { return errors.New("a second look") }
+	if got := p.names(p.source()); got != "inv_1.csv" {
+		t.Errorf("offered %q", got)
+	}
+	p.opts.Clock.Now = func() time.Time { return yesterday.Add(10*settle - 1) }
+	if _, err := p.source().Next(t.Context()); err == nil || !strings.Contains(err.Error(), "a second look") {
+		t.Errorf("a young file: %v", err)
+	}
+}
+
 func TestFileStillBeingWrittenWaits(t *testing.T) { // wire.md
 	onEach(t, func(t *testing.T, p *partner) {
 		for _, name := range []string{"inv_1.csv", "inv_2.csv", "inv_2.csv.part", "inv_3.csv", "inv_3.csv.tmp", "inv_4.csv", "inv_4.part", "inv_5.csv", "inv_6.csv", "inv_7.csv", "inv_9.csv"} {
 			p.put("out/"+name, file, 0)
 		}
+		p.opts.Clock.Now = func() time.Time { return yesterday.Add(time.Second) }
 		sleep := p.opts.Clock.Sleep
 		p.opts.Clock.Sleep = func(ctx context.Context, d time.Duration) error {
 			if d < time.Second || d > 5*time.Second {

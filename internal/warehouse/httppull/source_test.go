@@ -161,7 +161,7 @@ func TestItemIsReadOrRefused(t *testing.T) {
 		`{"sku":"A","available":2.5}`:                           "2 A@/2/?/? available 2.5 was floored to 2",
 		`{"sku":"A","available":1.2e1,"onHand":3.0}`:            "2 A@/12/3/?",
 		`{"sku":12345,"facility":7,"available":1}`:              "2 12345@7/1/?/?",
-		`{"sku":"A","facility":null,"available":""}`:            "line 2: SKU A: no quantity: give available or on hand, 0 if there is none",
+		`{"sku":"A","facility":null,"available":""}`:            "2 A@/?/?/? no available and no on hand: it counts as 0",
 		`{"available":1}`:                                       "line 2: no SKU: every row needs one",
 		`{"sku":null,"available":1}`:                            "line 2: no SKU: every row needs one",
 		`null`:                                                  "line 2: no SKU: every row needs one",
