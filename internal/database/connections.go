@@ -263,10 +263,3 @@ func connectionName(w *ent.Warehouse, s *ent.Store) string {
 	}
 	return name
 }
-
-// timeZone holds a zone to the names of the IANA.
-func (c *check) timeZone(name string) (string, error) {
-	name = strings.TrimSpace(name)
-	_, err := schedule.LoadZone(name)
-	return name, c.keep(err)
-}
