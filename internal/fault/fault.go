@@ -32,6 +32,12 @@ const (
 	TooMany      Code = "TOO_MANY"
 )
 
+// Codes of who is asking: nobody known, or one who may not.
+const (
+	Unauthenticated Code = "UNAUTHENTICATED"
+	Forbidden       Code = "FORBIDDEN"
+)
+
 // Codes of faults at a warehouse or a store.
 const (
 	CredentialsRefused Code = "CREDENTIALS_REFUSED"
