@@ -4499,13 +4499,13 @@ type Mutation {
   createMerchant("The new merchant." input: CreateMerchantInput!): CreateMerchantPayload!
   "Renames a merchant. For ADMIN only."
   updateMerchant("What to change." input: UpdateMerchantInput!): UpdateMerchantPayload!
-  "Deletes a merchant with all that belongs to it. For ADMIN only."
+  "Deletes a merchant with its catalog. One that has warehouses or stores is refused (IN_USE). For ADMIN only."
   deleteMerchant("Which merchant." input: DeleteMerchantInput!): DeleteMerchantPayload!
   "Adds a warehouse. It is not asked for anything until a connection of it syncs."
   createWarehouse("The new warehouse." input: CreateWarehouseInput!): CreateWarehousePayload!
   "Changes a warehouse. What is left out stays as it is."
   updateWarehouse("What to change." input: UpdateWarehouseInput!): UpdateWarehousePayload!
-  "Deletes a warehouse with its facilities, levels, connections and strategies. Its stores are planned without it."
+  "Deletes a warehouse with its facilities, levels, connections and strategies. One that is syncing is refused (IN_USE)."
   deleteWarehouse("Which warehouse." input: DeleteWarehouseInput!): DeleteWarehousePayload!
   "Adds a store. Nothing is sent to it until a connection to it is enabled."
   createStore("The new store." input: CreateStoreInput!): CreateStorePayload!
@@ -4642,8 +4642,10 @@ enum UserErrorCode {
   OUT_OF_RANGE
   "Something else depends on the object."
   IN_USE
-  "The object was changed since the ` + "`" + `version` + "`" + ` that the change was made against: read it again."
+  "Something else stands in the way; the message says what."
   CONFLICT
+  "The object was changed since the ` + "`" + `expectedVersion` + "`" + ` that the change was made against: read it again, and change that."
+  STALE_VERSION
   "A bundle would contain itself."
   BUNDLE_CYCLE
   "A bundle would contain a bundle."
@@ -4911,7 +4913,7 @@ input UpdateMerchantInput {
   "The merchant's id."
   merchantId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "Its name."
   name: String
 }
@@ -5203,7 +5205,7 @@ input UpdateWarehouseInput {
   "The warehouse's id."
   warehouseId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "Its name."
   name: String
   "How it is reached. Of the same platform, secrets that are left out stay as they are; null forgets one."
@@ -5636,7 +5638,7 @@ input UpdateStoreInput {
   "The store's id."
   storeId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "Its name."
   name: String
   "How it is reached. Of the same platform, secrets that are left out stay as they are; null forgets one."
@@ -5647,7 +5649,7 @@ input UpdateStoreInput {
   limits: [StoreLimitInput!]
   "What it goes on showing of a level that is held back."
   onExclude: OnExclude
-  "All locations it has from now on: those of a known code stay and may be renamed, others go, with their links and levels."
+  "All locations it has from now on: those of a known code stay and may be renamed, others go, with their channel levels. One that a location link names stays (IN_USE)."
   locations: [StoreLocationInput!]
 }
 
@@ -5682,7 +5684,7 @@ input SetStoreLimitsInput {
   "The store's id."
   storeId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "Which SKUs it receives where no limit matches. Left out: as before."
   scope: StoreScope
   "All limits it has from now on, in order: the first that matches decides."
@@ -5968,7 +5970,7 @@ input UpdateConnectionInput {
   "The connection's id."
   connectionId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "Its name."
   name: String
   "Where its store stands when a warehouse's stock is split: lower is first, then the older connection."
@@ -6010,7 +6012,7 @@ input SetLocationLinksInput {
   "The connection's id."
   connectionId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "All links it has from now on. A facility feeds one location at most."
   links: [LocationLinkInput!]!
 }
@@ -6180,7 +6182,7 @@ input SetScheduleInput {
   "The connection's id."
   connectionId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "Which of its schedules."
   mode: SyncMode!
   "The IANA time zone of the connection, in which times of day are meant. Left out: as before."
@@ -6346,7 +6348,7 @@ input UpdateProductInput {
   "The product's id."
   productId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "The SKU."
   sku: String
   "Its name."
@@ -6514,7 +6516,7 @@ input UpdateListingInput {
   "The listing's id."
   listingId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "The SKU of the product to list instead."
   sku: String
   "The SKU that the store knows."
@@ -6714,7 +6716,7 @@ input CreatePartitionStrategyInput {
   "With less than this left to split every store gets 0."
   minimumDistributable: Int = 0
   "How what is left is split."
-  distribution: PartitionDistribution!
+  distribution: PartitionDistribution = EQUAL
   "Where units go that an EQUAL or WEIGHTED split leaves over."
   remainder: PartitionRemainder = SPREAD
   "What it says of stores, one by one; those left out take part by the defaults."
@@ -6738,7 +6740,7 @@ input UpdatePartitionStrategyInput {
   "The strategy's id."
   partitionStrategyId: ID!
   "The ` + "`" + `version` + "`" + ` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked."
-  version: Int
+  expectedVersion: Int
   "Its name."
   name: String
   "What to set aside before splitting; null for nothing."
@@ -25739,6 +25741,9 @@ func (ec *executionContext) unmarshalInputCreatePartitionStrategyInput(ctx conte
 	if _, present := asMap["minimumDistributable"]; !present {
 		asMap["minimumDistributable"] = 0
 	}
+	if _, present := asMap["distribution"]; !present {
+		asMap["distribution"] = "EQUAL"
+	}
 	if _, present := asMap["remainder"]; !present {
 		asMap["remainder"] = "SPREAD"
 	}
@@ -25783,7 +25788,7 @@ func (ec *executionContext) unmarshalInputCreatePartitionStrategyInput(ctx conte
 			it.MinimumDistributable = data
 		case "distribution":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("distribution"))
-			data, err := ec.unmarshalNPartitionDistribution2stockbridgeᚋentᚋschemaᚋenumᚐDistribution(ctx, v)
+			data, err := ec.unmarshalOPartitionDistribution2ᚖstockbridgeᚋentᚋschemaᚋenumᚐDistribution(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -27873,7 +27878,7 @@ func (ec *executionContext) unmarshalInputSetLocationLinksInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"connectionId", "version", "links"}
+	fieldsInOrder := [...]string{"connectionId", "expectedVersion", "links"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27887,13 +27892,13 @@ func (ec *executionContext) unmarshalInputSetLocationLinksInput(ctx context.Cont
 				return it, err
 			}
 			it.ConnectionID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "links":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("links"))
 			data, err := ec.unmarshalNLocationLinkInput2ᚕᚖstockbridgeᚋgraphᚋmodelᚐLocationLinkInputᚄ(ctx, v)
@@ -27929,7 +27934,7 @@ func (ec *executionContext) unmarshalInputSetScheduleInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"connectionId", "version", "mode", "timeZone", "rules"}
+	fieldsInOrder := [...]string{"connectionId", "expectedVersion", "mode", "timeZone", "rules"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -27943,13 +27948,13 @@ func (ec *executionContext) unmarshalInputSetScheduleInput(ctx context.Context, 
 				return it, err
 			}
 			it.ConnectionID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "mode":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
 			data, err := ec.unmarshalNSyncMode2stockbridgeᚋentᚋschemaᚋenumᚐSyncMode(ctx, v)
@@ -27999,7 +28004,7 @@ func (ec *executionContext) unmarshalInputSetStoreLimitsInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"storeId", "version", "scope", "limits"}
+	fieldsInOrder := [...]string{"storeId", "expectedVersion", "scope", "limits"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28013,13 +28018,13 @@ func (ec *executionContext) unmarshalInputSetStoreLimitsInput(ctx context.Contex
 				return it, err
 			}
 			it.StoreID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "scope":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
 			data, err := ec.unmarshalOStoreScope2ᚖstockbridgeᚋentᚋschemaᚋenumᚐStoreScope(ctx, v)
@@ -28799,7 +28804,7 @@ func (ec *executionContext) unmarshalInputUpdateConnectionInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"connectionId", "version", "name", "priority", "timeZone", "pushOnChange"}
+	fieldsInOrder := [...]string{"connectionId", "expectedVersion", "name", "priority", "timeZone", "pushOnChange"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28813,13 +28818,13 @@ func (ec *executionContext) unmarshalInputUpdateConnectionInput(ctx context.Cont
 				return it, err
 			}
 			it.ConnectionID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -28876,7 +28881,7 @@ func (ec *executionContext) unmarshalInputUpdateListingInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"listingId", "version", "sku", "channelSku", "inventoryEnabled", "maxQuantity", "name", "price", "weight", "imageUrl", "description"}
+	fieldsInOrder := [...]string{"listingId", "expectedVersion", "sku", "channelSku", "inventoryEnabled", "maxQuantity", "name", "price", "weight", "imageUrl", "description"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28890,13 +28895,13 @@ func (ec *executionContext) unmarshalInputUpdateListingInput(ctx context.Context
 				return it, err
 			}
 			it.ListingID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "sku":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sku"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -28988,7 +28993,7 @@ func (ec *executionContext) unmarshalInputUpdateMerchantInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"merchantId", "version", "name"}
+	fieldsInOrder := [...]string{"merchantId", "expectedVersion", "name"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -29002,13 +29007,13 @@ func (ec *executionContext) unmarshalInputUpdateMerchantInput(ctx context.Contex
 				return it, err
 			}
 			it.MerchantID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -29044,7 +29049,7 @@ func (ec *executionContext) unmarshalInputUpdatePartitionStrategyInput(ctx conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"partitionStrategyId", "version", "name", "buffer", "minimumDistributable", "distribution", "remainder", "shares", "active"}
+	fieldsInOrder := [...]string{"partitionStrategyId", "expectedVersion", "name", "buffer", "minimumDistributable", "distribution", "remainder", "shares", "active"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -29058,13 +29063,13 @@ func (ec *executionContext) unmarshalInputUpdatePartitionStrategyInput(ctx conte
 				return it, err
 			}
 			it.PartitionStrategyID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -29142,7 +29147,7 @@ func (ec *executionContext) unmarshalInputUpdateProductInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"productId", "version", "sku", "name", "upc", "imageUrl", "components"}
+	fieldsInOrder := [...]string{"productId", "expectedVersion", "sku", "name", "upc", "imageUrl", "components"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -29156,13 +29161,13 @@ func (ec *executionContext) unmarshalInputUpdateProductInput(ctx context.Context
 				return it, err
 			}
 			it.ProductID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "sku":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sku"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -29226,7 +29231,7 @@ func (ec *executionContext) unmarshalInputUpdateStoreInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"storeId", "version", "name", "platform", "scope", "limits", "onExclude", "locations"}
+	fieldsInOrder := [...]string{"storeId", "expectedVersion", "name", "platform", "scope", "limits", "onExclude", "locations"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -29240,13 +29245,13 @@ func (ec *executionContext) unmarshalInputUpdateStoreInput(ctx context.Context, 
 				return it, err
 			}
 			it.StoreID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -29317,7 +29322,7 @@ func (ec *executionContext) unmarshalInputUpdateWarehouseInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"warehouseId", "version", "name", "platform", "quantitySource", "missingSkuPolicy", "maxDropPercent"}
+	fieldsInOrder := [...]string{"warehouseId", "expectedVersion", "name", "platform", "quantitySource", "missingSkuPolicy", "maxDropPercent"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -29331,13 +29336,13 @@ func (ec *executionContext) unmarshalInputUpdateWarehouseInput(ctx context.Conte
 				return it, err
 			}
 			it.WarehouseID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
 			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Version = data
+			it.ExpectedVersion = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)

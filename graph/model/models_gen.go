@@ -212,7 +212,7 @@ type CreatePartitionStrategyInput struct {
 	// With less than this left to split every store gets 0.
 	MinimumDistributable *int64 `json:"minimumDistributable,omitempty"`
 	// How what is left is split.
-	Distribution enum.Distribution `json:"distribution"`
+	Distribution *enum.Distribution `json:"distribution,omitempty"`
 	// Where units go that an EQUAL or WEIGHTED split leaves over.
 	Remainder *enum.Remainder `json:"remainder,omitempty"`
 	// What it says of stores, one by one; those left out take part by the defaults.
@@ -911,7 +911,7 @@ type SetLocationLinksInput struct {
 	// The connection's id.
 	ConnectionID string `json:"connectionId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// All links it has from now on. A facility feeds one location at most.
 	Links []*LocationLinkInput `json:"links"`
 }
@@ -931,7 +931,7 @@ type SetScheduleInput struct {
 	// The connection's id.
 	ConnectionID string `json:"connectionId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Which of its schedules.
 	Mode enum.SyncMode `json:"mode"`
 	// The IANA time zone of the connection, in which times of day are meant. Left out: as before.
@@ -953,7 +953,7 @@ type SetStoreLimitsInput struct {
 	// The store's id.
 	StoreID string `json:"storeId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Which SKUs it receives where no limit matches. Left out: as before.
 	Scope *enum.StoreScope `json:"scope,omitempty"`
 	// All limits it has from now on, in order: the first that matches decides.
@@ -1129,7 +1129,7 @@ type UpdateConnectionInput struct {
 	// The connection's id.
 	ConnectionID string `json:"connectionId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Its name.
 	Name *string `json:"name,omitempty"`
 	// Where its store stands when a warehouse's stock is split: lower is first, then the older connection.
@@ -1155,7 +1155,7 @@ type UpdateListingInput struct {
 	// The listing's id.
 	ListingID string `json:"listingId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// The SKU of the product to list instead.
 	SKU *string `json:"sku,omitempty"`
 	// The SKU that the store knows.
@@ -1191,7 +1191,7 @@ type UpdateMerchantInput struct {
 	// The merchant's id.
 	MerchantID string `json:"merchantId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Its name.
 	Name *string `json:"name,omitempty"`
 }
@@ -1209,7 +1209,7 @@ type UpdatePartitionStrategyInput struct {
 	// The strategy's id.
 	PartitionStrategyID string `json:"partitionStrategyId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Its name.
 	Name *string `json:"name,omitempty"`
 	// What to set aside before splitting; null for nothing.
@@ -1241,7 +1241,7 @@ type UpdateProductInput struct {
 	// The product's id.
 	ProductID string `json:"productId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// The SKU.
 	SKU *string `json:"sku,omitempty"`
 	// Its name.
@@ -1269,7 +1269,7 @@ type UpdateStoreInput struct {
 	// The store's id.
 	StoreID string `json:"storeId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Its name.
 	Name *string `json:"name,omitempty"`
 	// How it is reached. Of the same platform, secrets that are left out stay as they are; null forgets one.
@@ -1280,7 +1280,7 @@ type UpdateStoreInput struct {
 	Limits []*StoreLimitInput `json:"limits,omitempty"`
 	// What it goes on showing of a level that is held back.
 	OnExclude *enum.OnExclude `json:"onExclude,omitempty"`
-	// All locations it has from now on: those of a known code stay and may be renamed, others go, with their links and levels.
+	// All locations it has from now on: those of a known code stay and may be renamed, others go, with their channel levels. One that a location link names stays (IN_USE).
 	Locations []*StoreLocationInput `json:"locations,omitempty"`
 }
 
@@ -1299,7 +1299,7 @@ type UpdateWarehouseInput struct {
 	// The warehouse's id.
 	WarehouseID string `json:"warehouseId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	Version *int64 `json:"version,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Its name.
 	Name *string `json:"name,omitempty"`
 	// How it is reached. Of the same platform, secrets that are left out stay as they are; null forgets one.
