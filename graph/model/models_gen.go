@@ -11,6 +11,8 @@ import (
 	"stockbridge/internal/fault"
 	"strconv"
 	"time"
+
+	"github.com/99designs/gqlgen/graphql"
 )
 
 // How a store is reached, by platform.
@@ -25,7 +27,7 @@ type WarehouseSettings interface {
 
 // How to order activities.
 type ActivityOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field ActivityOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -73,7 +75,7 @@ type CancelSyncPayload struct {
 
 // How to order channel levels.
 type ChannelLevelOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field ChannelLevelOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -107,7 +109,7 @@ type ChannelLevelWhere struct {
 
 // How to order connections.
 type ConnectionOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field ConnectionOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -550,12 +552,12 @@ type FileExchangeStoreInput struct {
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
-	// The password. Kept encrypted, never shown. On update: left out stays as it is, null forgets it.
-	Password *string `json:"password,omitempty"`
-	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. On update: left out stays as it is, null forgets it.
-	PrivateKey *string `json:"privateKey,omitempty"`
-	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out: the one shown at first use is pinned.
-	HostKey *string `json:"hostKey,omitempty"`
+	// The password. Kept encrypted, never shown. Null forgets it.
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it.
+	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
+	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
+	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
 }
 
 // Settings of a store that takes CSV files.
@@ -580,12 +582,12 @@ type FileExchangeWarehouseInput struct {
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
-	// The password. Kept encrypted, never shown. On update: left out stays as it is, null forgets it.
-	Password *string `json:"password,omitempty"`
-	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. On update: left out stays as it is, null forgets it.
-	PrivateKey *string `json:"privateKey,omitempty"`
-	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out: the one shown at first use is pinned.
-	HostKey *string `json:"hostKey,omitempty"`
+	// The password. Kept encrypted, never shown. Null forgets it.
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it.
+	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
+	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
+	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
 	// Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level.
 	Complete *bool `json:"complete,omitempty"`
 	// Where in a file each part of a level stands, where the defaults do not fit.
@@ -620,10 +622,10 @@ func (FileExchangeWarehouseSettings) IsWarehouseSettings() {}
 type HTTPStoreInput struct {
 	// Where levels are sent: `https://…`.
 	URL string `json:"url"`
-	// A bearer token. Kept encrypted, never shown. On update: left out stays as it is, null forgets it.
-	Token *string `json:"token,omitempty"`
-	// A secret that bodies are signed with (`X-Stockbridge-Signature`). Kept encrypted, never shown. On update: left out stays as it is, null forgets it.
-	SigningSecret *string `json:"signingSecret,omitempty"`
+	// A bearer token. Kept encrypted, never shown. Null forgets it.
+	Token graphql.Omittable[*string] `json:"token,omitempty"`
+	// A secret that bodies are signed with (`X-Stockbridge-Signature`). Kept encrypted, never shown. Null forgets it.
+	SigningSecret graphql.Omittable[*string] `json:"signingSecret,omitempty"`
 	// Levels per request, 1 to 10,000.
 	BatchSize *int64 `json:"batchSize,omitempty"`
 	// Requests under way at once, 1 to 16.
@@ -654,8 +656,8 @@ func (HTTPStoreSettings) IsStoreSettings() {}
 type HTTPWarehouseInput struct {
 	// Where levels are asked for: `https://…`.
 	URL string `json:"url"`
-	// A bearer token. Kept encrypted, never shown. On update: left out stays as it is, null forgets it.
-	Token *string `json:"token,omitempty"`
+	// A bearer token. Kept encrypted, never shown. Null forgets it.
+	Token graphql.Omittable[*string] `json:"token,omitempty"`
 }
 
 // Settings of a warehouse that answers with JSON over HTTP.
@@ -686,7 +688,7 @@ type InventoryItem struct {
 
 // How to order listings.
 type ListingOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field ListingOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -718,7 +720,7 @@ type LocationLinkInput struct {
 
 // How to order merchants.
 type MerchantOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field MerchantOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -772,7 +774,7 @@ type PartitionShareInput struct {
 
 // How to order partition strategies.
 type PartitionStrategyOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field PartitionStrategyOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -792,7 +794,7 @@ type PartitionStrategyWhere struct {
 
 // How to order products.
 type ProductOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field ProductOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -830,7 +832,7 @@ type ReportWarehouseLevelsInput struct {
 	WarehouseID string `json:"warehouseId"`
 	// Whether the report names every SKU the warehouse has. False: a SKU that is not named keeps its level.
 	Complete *bool `json:"complete,omitempty"`
-	// The levels, up to 10,000 in one report. Of two with the same facility and SKU the last counts.
+	// The levels, up to 100,000 in one report. Of two with the same facility and SKU the last counts.
 	Levels []*WarehouseLevelInput `json:"levels"`
 }
 
@@ -1004,7 +1006,7 @@ type StoreLocationInput struct {
 
 // How to order stores.
 type StoreOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field StoreOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -1042,7 +1044,7 @@ type StringFilter struct {
 
 // How to order sync runs.
 type SyncRunOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field SyncRunOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -1078,8 +1080,8 @@ type TestStoreInput struct {
 
 // What came of `testStore`.
 type TestStorePayload struct {
-	// Whether the store answered as it should; null where it could not be asked.
-	Ok *bool `json:"ok,omitempty"`
+	// Whether the store answered as it should.
+	Ok bool `json:"ok"`
 	// What came back, in words; null where it could not be asked.
 	Message *string `json:"message,omitempty"`
 	// How long it took, in milliseconds; null where it could not be asked.
@@ -1096,8 +1098,8 @@ type TestWarehouseInput struct {
 
 // What came of `testWarehouse`.
 type TestWarehousePayload struct {
-	// Whether the warehouse answered as it should; null where it could not be asked.
-	Ok *bool `json:"ok,omitempty"`
+	// Whether the warehouse answered as it should.
+	Ok bool `json:"ok"`
 	// What came back, in words; null where it could not be asked.
 	Message *string `json:"message,omitempty"`
 	// How long it took, in milliseconds; null where it could not be asked.
@@ -1108,7 +1110,7 @@ type TestWarehousePayload struct {
 
 // How to order tokens.
 type TokenOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field TokenOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -1163,17 +1165,17 @@ type UpdateListingInput struct {
 	// Whether stock is sent for it.
 	InventoryEnabled *bool `json:"inventoryEnabled,omitempty"`
 	// The most the store is to show, per location; null for no bound.
-	MaxQuantity *int64 `json:"maxQuantity,omitempty"`
+	MaxQuantity graphql.Omittable[*int64] `json:"maxQuantity,omitempty"`
 	// The name it has there; null for the product's.
-	Name *string `json:"name,omitempty"`
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
 	// The price it has there; null forgets it.
-	Price *string `json:"price,omitempty"`
+	Price graphql.Omittable[*string] `json:"price,omitempty"`
 	// What it weighs, with the unit; null forgets it.
-	Weight *string `json:"weight,omitempty"`
+	Weight graphql.Omittable[*string] `json:"weight,omitempty"`
 	// Where the picture is that it has there; null for the product's.
-	ImageURL *string `json:"imageUrl,omitempty"`
+	ImageURL graphql.Omittable[*string] `json:"imageUrl,omitempty"`
 	// The text it has there; null forgets it.
-	Description *string `json:"description,omitempty"`
+	Description graphql.Omittable[*string] `json:"description,omitempty"`
 }
 
 // What came of `updateListing`.
@@ -1213,7 +1215,7 @@ type UpdatePartitionStrategyInput struct {
 	// Its name.
 	Name *string `json:"name,omitempty"`
 	// What to set aside before splitting; null for nothing.
-	Buffer *PartitionBufferInput `json:"buffer,omitempty"`
+	Buffer graphql.Omittable[*PartitionBufferInput] `json:"buffer,omitempty"`
 	// With less than this left to split every store gets 0.
 	MinimumDistributable *int64 `json:"minimumDistributable,omitempty"`
 	// How what is left is split.
@@ -1247,9 +1249,9 @@ type UpdateProductInput struct {
 	// Its name.
 	Name *string `json:"name,omitempty"`
 	// Its bar code; null forgets it.
-	UPC *string `json:"upc,omitempty"`
+	UPC graphql.Omittable[*string] `json:"upc,omitempty"`
 	// Where a picture of it is; null forgets it.
-	ImageURL *string `json:"imageUrl,omitempty"`
+	ImageURL graphql.Omittable[*string] `json:"imageUrl,omitempty"`
 	// All it is made of from now on; an empty list makes it no bundle.
 	Components []*BundleComponentInput `json:"components,omitempty"`
 }
@@ -1272,7 +1274,8 @@ type UpdateStoreInput struct {
 	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Its name.
 	Name *string `json:"name,omitempty"`
-	// How it is reached. Of the same platform, secrets that are left out stay as they are; null forgets one.
+	// How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as platform and the
+	// URL's host stay the same, and are forgotten otherwise.
 	Platform *StorePlatformInput `json:"platform,omitempty"`
 	// Which SKUs it receives where no limit matches.
 	Scope *enum.StoreScope `json:"scope,omitempty"`
@@ -1302,7 +1305,8 @@ type UpdateWarehouseInput struct {
 	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
 	// Its name.
 	Name *string `json:"name,omitempty"`
-	// How it is reached. Of the same platform, secrets that are left out stay as they are; null forgets one.
+	// How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as platform and the
+	// URL's host stay the same, and are forgotten otherwise.
 	Platform *WarehousePlatformInput `json:"platform,omitempty"`
 	// Which reported figure its stock is read from.
 	QuantitySource *enum.QuantitySource `json:"quantitySource,omitempty"`
@@ -1348,7 +1352,7 @@ type WarehouseLevelInput struct {
 
 // How to order warehouse levels.
 type WarehouseLevelOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field WarehouseLevelOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -1368,7 +1372,7 @@ type WarehouseLevelWhere struct {
 
 // How to order warehouses.
 type WarehouseOrder struct {
-	// What to order by. Ties are in order of id.
+	// What to order by. Ties are in order of id, the same way.
 	Field WarehouseOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
@@ -1766,7 +1770,7 @@ func (e MerchantOrderField) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// Which way a list is ordered. Ties are in order of id.
+// Which way a list is ordered.
 type OrderDirection string
 
 const (
