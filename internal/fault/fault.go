@@ -50,6 +50,7 @@ const (
 	BadReport          Code = "BAD_REPORT"
 	Throttled          Code = "THROTTLED"
 	Refused            Code = "REFUSED"
+	Held               Code = "HELD"
 )
 
 // Error is a fault with a code. Field is the path into the input that caused it

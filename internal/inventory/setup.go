@@ -98,6 +98,12 @@ type Level struct {
 	Committed Figure
 }
 
+// Figure is the number that counts (spec 4.1).
+func (l *Level) Figure(source QuantitySource) int64 {
+	units, _ := l.figure(source)
+	return units
+}
+
 // figure is the number that counts and whether it is the one on hand (spec 4.1).
 func (l *Level) figure(source QuantitySource) (units int64, onHand bool) {
 	if l.OnHand.Known && (source == SourceOnHand || !l.Available.Known) {
