@@ -12,6 +12,7 @@ import (
 	"stockbridge/ent/schema/enum"
 	"stockbridge/graph/model"
 	"stockbridge/internal/fault"
+	"stockbridge/internal/warehouse/fileexchange"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -70,9 +71,9 @@ type ConnectionResolver interface {
 type InventoryItemResolver interface {
 	Merchant(ctx context.Context, obj *model.InventoryItem) (*ent.Merchant, error)
 	Product(ctx context.Context, obj *model.InventoryItem) (*ent.Product, error)
-	WarehouseLevels(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.WarehouseLevelOrder) (*model.Page[ent.WarehouseLevel], error)
-	ChannelLevels(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.ChannelLevelOrder) (*model.Page[ent.ChannelLevel], error)
-	Activities(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.ActivityOrder) (*model.Page[ent.Activity], error)
+	WarehouseLevels(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.Order[model.WarehouseLevelOrderField]) (*model.Page[ent.WarehouseLevel], error)
+	ChannelLevels(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.Order[model.ChannelLevelOrderField]) (*model.Page[ent.ChannelLevel], error)
+	Activities(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
 }
 type MutationResolver interface {
 	CreateMerchant(ctx context.Context, input model.CreateMerchantInput) (*model.CreateMerchantPayload, error)
@@ -117,19 +118,19 @@ type PartitionStrategyResolver interface {
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Node(ctx context.Context, id string) (model.Node, error)
-	Merchants(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.MerchantWhere, orderBy *model.MerchantOrder) (*model.Page[ent.Merchant], error)
-	Warehouses(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.WarehouseWhere, orderBy *model.WarehouseOrder) (*model.Page[ent.Warehouse], error)
-	Stores(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.StoreWhere, orderBy *model.StoreOrder) (*model.Page[ent.Store], error)
-	Connections(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ConnectionWhere, orderBy *model.ConnectionOrder) (*model.Page[ent.Connection], error)
-	Products(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ProductWhere, orderBy *model.ProductOrder) (*model.Page[ent.Product], error)
-	Listings(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ListingWhere, orderBy *model.ListingOrder) (*model.Page[ent.Listing], error)
-	PartitionStrategies(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.PartitionStrategyWhere, orderBy *model.PartitionStrategyOrder) (*model.Page[ent.PartitionStrategy], error)
-	SyncRuns(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.SyncRunWhere, orderBy *model.SyncRunOrder) (*model.Page[ent.SyncRun], error)
-	Tokens(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.TokenWhere, orderBy *model.TokenOrder) (*model.Page[ent.Token], error)
-	WarehouseLevels(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.WarehouseLevelWhere, orderBy *model.WarehouseLevelOrder) (*model.Page[ent.WarehouseLevel], error)
-	ChannelLevels(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ChannelLevelWhere, orderBy *model.ChannelLevelOrder) (*model.Page[ent.ChannelLevel], error)
+	Merchants(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.MerchantWhere, orderBy *model.Order[model.MerchantOrderField]) (*model.Page[ent.Merchant], error)
+	Warehouses(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.WarehouseWhere, orderBy *model.Order[model.WarehouseOrderField]) (*model.Page[ent.Warehouse], error)
+	Stores(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.StoreWhere, orderBy *model.Order[model.StoreOrderField]) (*model.Page[ent.Store], error)
+	Connections(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ConnectionWhere, orderBy *model.Order[model.ConnectionOrderField]) (*model.Page[ent.Connection], error)
+	Products(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ProductWhere, orderBy *model.Order[model.ProductOrderField]) (*model.Page[ent.Product], error)
+	Listings(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ListingWhere, orderBy *model.Order[model.ListingOrderField]) (*model.Page[ent.Listing], error)
+	PartitionStrategies(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.PartitionStrategyWhere, orderBy *model.Order[model.PartitionStrategyOrderField]) (*model.Page[ent.PartitionStrategy], error)
+	SyncRuns(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.SyncRunWhere, orderBy *model.Order[model.SyncRunOrderField]) (*model.Page[ent.SyncRun], error)
+	Tokens(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.TokenWhere, orderBy *model.Order[model.TokenOrderField]) (*model.Page[ent.Token], error)
+	WarehouseLevels(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.WarehouseLevelWhere, orderBy *model.Order[model.WarehouseLevelOrderField]) (*model.Page[ent.WarehouseLevel], error)
+	ChannelLevels(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ChannelLevelWhere, orderBy *model.Order[model.ChannelLevelOrderField]) (*model.Page[ent.ChannelLevel], error)
 	InventoryItem(ctx context.Context, merchantID string, sku string) (*model.InventoryItem, error)
-	Activities(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ActivityWhere, orderBy *model.ActivityOrder) (*model.Page[ent.Activity], error)
+	Activities(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ActivityWhere, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
 }
 type ScheduleResolver interface {
 	Rules(ctx context.Context, obj *ent.Schedule) ([]*model.ScheduleRule, error)
@@ -688,6 +689,8 @@ enum UserErrorCode {
   BAD_REPLY
   "The report as a whole cannot be used."
   BAD_REPORT
+  "The report looks wrong, for it would lower more SKUs to zero than ` + "`" + `maxDropPercent` + "`" + ` lets it. Nothing was recorded."
+  HELD
   "The warehouse or store, or this server, asks for fewer requests: try again later."
   THROTTLED
   "The warehouse or store said no; the message has its words."
@@ -1071,6 +1074,8 @@ type FileExchangeWarehouseSettings {
   hasPassword: Boolean!
   "Whether a private key is stored."
   hasPrivateKey: Boolean!
+  "Whether a passphrase of the private key is stored."
+  hasPassphrase: Boolean!
   "The host key that the server must show, given or pinned on first use; null before that."
   hostKey: String
   "Whether a file names every SKU the warehouse has."
@@ -1079,6 +1084,8 @@ type FileExchangeWarehouseSettings {
   columns: FileColumns
   "What is done with a file once it is recorded."
   afterImport: AfterImport!
+  "Which files are reports: a directory and a pattern for names in it."
+  files: String!
 }
 
 "Where in a CSV file each part of a level stands: the name of a header column, or a position from 1 in files without header."
@@ -1131,7 +1138,7 @@ input WarehousePlatformInput @oneOf {
   push: PushWarehouseInput
 }
 
-"A directory that a warehouse leaves CSV files in (` + "`" + `out/inv_*.csv` + "`" + ` below it)."
+"A directory that a warehouse leaves CSV files in."
 input FileExchangeWarehouseInput {
   "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftp://…` + "`" + ` or ` + "`" + `ftps://…` + "`" + `. Passwords do not belong here."
   url: String!
@@ -1141,6 +1148,8 @@ input FileExchangeWarehouseInput {
   password: String
   "A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it."
   privateKey: String
+  "The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it."
+  passphrase: String
   "The SFTP server's host key as ` + "`" + `known_hosts` + "`" + ` writes it: ` + "`" + `ssh-ed25519 AAAA…` + "`" + `. Left out or null: the one shown at first use is pinned."
   hostKey: String
   "Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level."
@@ -1149,6 +1158,8 @@ input FileExchangeWarehouseInput {
   columns: FileColumnsInput
   "What is done with a file once it is recorded."
   afterImport: AfterImport = ARCHIVE
+  "Which files are reports: a directory and a pattern for names in it, with ` + "`" + `*` + "`" + `, ` + "`" + `?` + "`" + ` and ` + "`" + `[a-z]` + "`" + `."
+  files: String = "out/inv_*.csv"
 }
 
 """
@@ -1377,11 +1388,11 @@ input ReportWarehouseLevelsInput {
   warehouseId: ID!
   "Whether the report names every SKU the warehouse has. False: a SKU that is not named keeps its level."
   complete: Boolean = false
-  "The levels, up to 100,000 in one report. Of two with the same facility and SKU the last counts."
+  "The levels, up to 10,000 in one report. Of two with the same facility and SKU the last counts."
   levels: [WarehouseLevelInput!]!
 }
 
-"One row of a report. It needs at least one figure."
+"One row of a report. Without ` + "`" + `available` + "`" + ` and ` + "`" + `onHand` + "`" + ` it counts as 0."
 input WarehouseLevelInput {
   "The SKU, up to 255 bytes. White space around it is dropped."
   sku: String!
@@ -1397,7 +1408,7 @@ input WarehouseLevelInput {
 
 "What came of ` + "`" + `reportWarehouseLevels` + "`" + `."
 type ReportWarehouseLevelsPayload {
-  "Rows that count; null where the report failed as a whole."
+  "Rows in the report, rejected ones included; null where it failed as a whole."
   reported: Int
   "Levels whose figures differ from those recorded before; null where the report failed as a whole."
   changed: Int
@@ -1549,7 +1560,7 @@ type HttpStoreSettings {
   "Requests under way at once."
   concurrency: Int!
   "Requests per second; null for no bound."
-  rateLimit: Decimal
+  requestsPerSecond: Float
 }
 
 "Settings of a store that takes CSV files."
@@ -1562,6 +1573,8 @@ type FileExchangeStoreSettings {
   hasPassword: Boolean!
   "Whether a private key is stored."
   hasPrivateKey: Boolean!
+  "Whether a passphrase of the private key is stored."
+  hasPassphrase: Boolean!
   "The host key that the server must show, given or pinned on first use; null before that."
   hostKey: String
 }
@@ -1584,10 +1597,10 @@ input HttpStoreInput {
   signingSecret: String
   "Levels per request, 1 to 10,000."
   batchSize: Int = 250
-  "Requests under way at once, 1 to 16."
-  concurrency: Int = 2
-  "Requests per second, above 0. Left out: no bound but what the store asks for."
-  rateLimit: Decimal
+  "Requests under way at once, 1 to 64."
+  concurrency: Int = 4
+  "Requests per second, up to 1,000. Left out: no bound but what the store asks for."
+  requestsPerSecond: Float
 }
 
 "A directory that a store takes CSV files from (` + "`" + `in/inv_*.csv` + "`" + ` below it)."
@@ -1600,6 +1613,8 @@ input FileExchangeStoreInput {
   password: String
   "A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it."
   privateKey: String
+  "The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it."
+  passphrase: String
   "The SFTP server's host key as ` + "`" + `known_hosts` + "`" + ` writes it: ` + "`" + `ssh-ed25519 AAAA…` + "`" + `. Left out or null: the one shown at first use is pinned."
   hostKey: String
 }
@@ -2827,13 +2842,13 @@ type SyncRun implements Node {
   error: String
   "The code of ` + "`" + `error` + "`" + `, such as ` + "`" + `CREDENTIALS_REFUSED` + "`" + `; null where nothing went wrong."
   errorCode: String
-  "Rows that count."
+  "Rows in the reports, rejected ones included."
   reported: Int!
   "Levels whose figures differ from those recorded before."
   changed: Int!
   "Rows that were rejected."
   rejected: Int!
-  "Channel levels worked out anew."
+  "Channel levels that the store should show."
   planned: Int!
   "Levels that the store acknowledged."
   pushed: Int!
@@ -4671,8 +4686,8 @@ func (ec *executionContext) field_InventoryItem_activities_args(ctx context.Cont
 	}
 	args["before"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.ActivityOrder, error) {
-			return ec.unmarshalOActivityOrder2ᚖstockbridgeᚋgraphᚋmodelᚐActivityOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.ActivityOrderField], error) {
+			return ec.unmarshalOActivityOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4717,8 +4732,8 @@ func (ec *executionContext) field_InventoryItem_channelLevels_args(ctx context.C
 	}
 	args["before"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.ChannelLevelOrder, error) {
-			return ec.unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.ChannelLevelOrderField], error) {
+			return ec.unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4763,8 +4778,8 @@ func (ec *executionContext) field_InventoryItem_warehouseLevels_args(ctx context
 	}
 	args["before"] = arg3
 	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.WarehouseLevelOrder, error) {
-			return ec.unmarshalOWarehouseLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.WarehouseLevelOrderField], error) {
+			return ec.unmarshalOWarehouseLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5321,8 +5336,8 @@ func (ec *executionContext) field_Query_activities_args(ctx context.Context, raw
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.ActivityOrder, error) {
-			return ec.unmarshalOActivityOrder2ᚖstockbridgeᚋgraphᚋmodelᚐActivityOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.ActivityOrderField], error) {
+			return ec.unmarshalOActivityOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5375,8 +5390,8 @@ func (ec *executionContext) field_Query_channelLevels_args(ctx context.Context, 
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.ChannelLevelOrder, error) {
-			return ec.unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.ChannelLevelOrderField], error) {
+			return ec.unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5429,8 +5444,8 @@ func (ec *executionContext) field_Query_connections_args(ctx context.Context, ra
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.ConnectionOrder, error) {
-			return ec.unmarshalOConnectionOrder2ᚖstockbridgeᚋgraphᚋmodelᚐConnectionOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.ConnectionOrderField], error) {
+			return ec.unmarshalOConnectionOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5505,8 +5520,8 @@ func (ec *executionContext) field_Query_listings_args(ctx context.Context, rawAr
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.ListingOrder, error) {
-			return ec.unmarshalOListingOrder2ᚖstockbridgeᚋgraphᚋmodelᚐListingOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.ListingOrderField], error) {
+			return ec.unmarshalOListingOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5559,8 +5574,8 @@ func (ec *executionContext) field_Query_merchants_args(ctx context.Context, rawA
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.MerchantOrder, error) {
-			return ec.unmarshalOMerchantOrder2ᚖstockbridgeᚋgraphᚋmodelᚐMerchantOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.MerchantOrderField], error) {
+			return ec.unmarshalOMerchantOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5627,8 +5642,8 @@ func (ec *executionContext) field_Query_partitionStrategies_args(ctx context.Con
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.PartitionStrategyOrder, error) {
-			return ec.unmarshalOPartitionStrategyOrder2ᚖstockbridgeᚋgraphᚋmodelᚐPartitionStrategyOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.PartitionStrategyOrderField], error) {
+			return ec.unmarshalOPartitionStrategyOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5681,8 +5696,8 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.ProductOrder, error) {
-			return ec.unmarshalOProductOrder2ᚖstockbridgeᚋgraphᚋmodelᚐProductOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.ProductOrderField], error) {
+			return ec.unmarshalOProductOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5735,8 +5750,8 @@ func (ec *executionContext) field_Query_stores_args(ctx context.Context, rawArgs
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.StoreOrder, error) {
-			return ec.unmarshalOStoreOrder2ᚖstockbridgeᚋgraphᚋmodelᚐStoreOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.StoreOrderField], error) {
+			return ec.unmarshalOStoreOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5789,8 +5804,8 @@ func (ec *executionContext) field_Query_syncRuns_args(ctx context.Context, rawAr
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.SyncRunOrder, error) {
-			return ec.unmarshalOSyncRunOrder2ᚖstockbridgeᚋgraphᚋmodelᚐSyncRunOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.SyncRunOrderField], error) {
+			return ec.unmarshalOSyncRunOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5843,8 +5858,8 @@ func (ec *executionContext) field_Query_tokens_args(ctx context.Context, rawArgs
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.TokenOrder, error) {
-			return ec.unmarshalOTokenOrder2ᚖstockbridgeᚋgraphᚋmodelᚐTokenOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.TokenOrderField], error) {
+			return ec.unmarshalOTokenOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5897,8 +5912,8 @@ func (ec *executionContext) field_Query_warehouseLevels_args(ctx context.Context
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.WarehouseLevelOrder, error) {
-			return ec.unmarshalOWarehouseLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.WarehouseLevelOrderField], error) {
+			return ec.unmarshalOWarehouseLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5951,8 +5966,8 @@ func (ec *executionContext) field_Query_warehouses_args(ctx context.Context, raw
 	}
 	args["where"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
-		func(ctx context.Context, v any) (*model.WarehouseOrder, error) {
-			return ec.unmarshalOWarehouseOrder2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseOrder(ctx, v)
+		func(ctx context.Context, v any) (*model.Order[model.WarehouseOrderField], error) {
+			return ec.unmarshalOWarehouseOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9914,6 +9929,29 @@ func (ec *executionContext) fieldContext_FileExchangeStoreSettings_hasPrivateKey
 	return graphql.NewScalarFieldContext("FileExchangeStoreSettings", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _FileExchangeStoreSettings_hasPassphrase(ctx context.Context, field graphql.CollectedField, obj *model.FileExchangeStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FileExchangeStoreSettings_hasPassphrase(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasPassphrase, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FileExchangeStoreSettings_hasPassphrase(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileExchangeStoreSettings", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _FileExchangeStoreSettings_hostKey(ctx context.Context, field graphql.CollectedField, obj *model.FileExchangeStoreSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10029,6 +10067,29 @@ func (ec *executionContext) fieldContext_FileExchangeWarehouseSettings_hasPrivat
 	return graphql.NewScalarFieldContext("FileExchangeWarehouseSettings", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _FileExchangeWarehouseSettings_hasPassphrase(ctx context.Context, field graphql.CollectedField, obj *model.FileExchangeWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FileExchangeWarehouseSettings_hasPassphrase(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasPassphrase, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FileExchangeWarehouseSettings_hasPassphrase(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileExchangeWarehouseSettings", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _FileExchangeWarehouseSettings_hostKey(ctx context.Context, field graphql.CollectedField, obj *model.FileExchangeWarehouseSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10119,8 +10180,8 @@ func (ec *executionContext) _FileExchangeWarehouseSettings_afterImport(ctx conte
 			return obj.AfterImport, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.AfterImport) graphql.Marshaler {
-			return ec.marshalNAfterImport2stockbridgeᚋgraphᚋmodelᚐAfterImport(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v fileexchange.AfterImport) graphql.Marshaler {
+			return ec.marshalNAfterImport2stockbridgeᚋinternalᚋwarehouseᚋfileexchangeᚐAfterImport(ctx, selections, v)
 		},
 		true,
 		true,
@@ -10128,6 +10189,29 @@ func (ec *executionContext) _FileExchangeWarehouseSettings_afterImport(ctx conte
 }
 func (ec *executionContext) fieldContext_FileExchangeWarehouseSettings_afterImport(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FileExchangeWarehouseSettings", field, false, false, "AfterImport")
+}
+
+func (ec *executionContext) _FileExchangeWarehouseSettings_files(ctx context.Context, field graphql.CollectedField, obj *model.FileExchangeWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FileExchangeWarehouseSettings_files(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Files, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FileExchangeWarehouseSettings_files(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FileExchangeWarehouseSettings", field, false, false, "String")
 }
 
 func (ec *executionContext) _HttpStoreSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.HTTPStoreSettings) (ret graphql.Marshaler) {
@@ -10245,27 +10329,27 @@ func (ec *executionContext) fieldContext_HttpStoreSettings_concurrency(_ context
 	return graphql.NewScalarFieldContext("HttpStoreSettings", field, false, false, "Int")
 }
 
-func (ec *executionContext) _HttpStoreSettings_rateLimit(ctx context.Context, field graphql.CollectedField, obj *model.HTTPStoreSettings) (ret graphql.Marshaler) {
+func (ec *executionContext) _HttpStoreSettings_requestsPerSecond(ctx context.Context, field graphql.CollectedField, obj *model.HTTPStoreSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_HttpStoreSettings_rateLimit(ctx, field)
+			return ec.fieldContext_HttpStoreSettings_requestsPerSecond(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RateLimit, nil
+			return obj.RequestsPerSecond, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_HttpStoreSettings_rateLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("HttpStoreSettings", field, false, false, "Decimal")
+func (ec *executionContext) fieldContext_HttpStoreSettings_requestsPerSecond(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HttpStoreSettings", field, false, false, "Float")
 }
 
 func (ec *executionContext) _HttpWarehouseSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.HTTPWarehouseSettings) (ret graphql.Marshaler) {
@@ -10411,7 +10495,7 @@ func (ec *executionContext) _InventoryItem_warehouseLevels(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.InventoryItem().WarehouseLevels(ctx, obj, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["orderBy"].(*model.WarehouseLevelOrder))
+			return ec.Resolvers.InventoryItem().WarehouseLevels(ctx, obj, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["orderBy"].(*model.Order[model.WarehouseLevelOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.WarehouseLevel]) graphql.Marshaler {
@@ -10455,7 +10539,7 @@ func (ec *executionContext) _InventoryItem_channelLevels(ctx context.Context, fi
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.InventoryItem().ChannelLevels(ctx, obj, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["orderBy"].(*model.ChannelLevelOrder))
+			return ec.Resolvers.InventoryItem().ChannelLevels(ctx, obj, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["orderBy"].(*model.Order[model.ChannelLevelOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.ChannelLevel]) graphql.Marshaler {
@@ -10499,7 +10583,7 @@ func (ec *executionContext) _InventoryItem_activities(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.InventoryItem().Activities(ctx, obj, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["orderBy"].(*model.ActivityOrder))
+			return ec.Resolvers.InventoryItem().Activities(ctx, obj, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["orderBy"].(*model.Order[model.ActivityOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Activity]) graphql.Marshaler {
@@ -14283,7 +14367,7 @@ func (ec *executionContext) _Query_merchants(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Merchants(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.MerchantWhere), fc.Args["orderBy"].(*model.MerchantOrder))
+			return ec.Resolvers.Query().Merchants(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.MerchantWhere), fc.Args["orderBy"].(*model.Order[model.MerchantOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Merchant]) graphql.Marshaler {
@@ -14327,7 +14411,7 @@ func (ec *executionContext) _Query_warehouses(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Warehouses(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.WarehouseWhere), fc.Args["orderBy"].(*model.WarehouseOrder))
+			return ec.Resolvers.Query().Warehouses(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.WarehouseWhere), fc.Args["orderBy"].(*model.Order[model.WarehouseOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Warehouse]) graphql.Marshaler {
@@ -14371,7 +14455,7 @@ func (ec *executionContext) _Query_stores(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Stores(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.StoreWhere), fc.Args["orderBy"].(*model.StoreOrder))
+			return ec.Resolvers.Query().Stores(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.StoreWhere), fc.Args["orderBy"].(*model.Order[model.StoreOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Store]) graphql.Marshaler {
@@ -14415,7 +14499,7 @@ func (ec *executionContext) _Query_connections(ctx context.Context, field graphq
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Connections(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ConnectionWhere), fc.Args["orderBy"].(*model.ConnectionOrder))
+			return ec.Resolvers.Query().Connections(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ConnectionWhere), fc.Args["orderBy"].(*model.Order[model.ConnectionOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Connection]) graphql.Marshaler {
@@ -14459,7 +14543,7 @@ func (ec *executionContext) _Query_products(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Products(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ProductWhere), fc.Args["orderBy"].(*model.ProductOrder))
+			return ec.Resolvers.Query().Products(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ProductWhere), fc.Args["orderBy"].(*model.Order[model.ProductOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Product]) graphql.Marshaler {
@@ -14503,7 +14587,7 @@ func (ec *executionContext) _Query_listings(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Listings(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ListingWhere), fc.Args["orderBy"].(*model.ListingOrder))
+			return ec.Resolvers.Query().Listings(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ListingWhere), fc.Args["orderBy"].(*model.Order[model.ListingOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Listing]) graphql.Marshaler {
@@ -14547,7 +14631,7 @@ func (ec *executionContext) _Query_partitionStrategies(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PartitionStrategies(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.PartitionStrategyWhere), fc.Args["orderBy"].(*model.PartitionStrategyOrder))
+			return ec.Resolvers.Query().PartitionStrategies(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.PartitionStrategyWhere), fc.Args["orderBy"].(*model.Order[model.PartitionStrategyOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.PartitionStrategy]) graphql.Marshaler {
@@ -14591,7 +14675,7 @@ func (ec *executionContext) _Query_syncRuns(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().SyncRuns(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.SyncRunWhere), fc.Args["orderBy"].(*model.SyncRunOrder))
+			return ec.Resolvers.Query().SyncRuns(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.SyncRunWhere), fc.Args["orderBy"].(*model.Order[model.SyncRunOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.SyncRun]) graphql.Marshaler {
@@ -14635,7 +14719,7 @@ func (ec *executionContext) _Query_tokens(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Tokens(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.TokenWhere), fc.Args["orderBy"].(*model.TokenOrder))
+			return ec.Resolvers.Query().Tokens(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.TokenWhere), fc.Args["orderBy"].(*model.Order[model.TokenOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Token]) graphql.Marshaler {
@@ -14679,7 +14763,7 @@ func (ec *executionContext) _Query_warehouseLevels(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().WarehouseLevels(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.WarehouseLevelWhere), fc.Args["orderBy"].(*model.WarehouseLevelOrder))
+			return ec.Resolvers.Query().WarehouseLevels(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.WarehouseLevelWhere), fc.Args["orderBy"].(*model.Order[model.WarehouseLevelOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.WarehouseLevel]) graphql.Marshaler {
@@ -14723,7 +14807,7 @@ func (ec *executionContext) _Query_channelLevels(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().ChannelLevels(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ChannelLevelWhere), fc.Args["orderBy"].(*model.ChannelLevelOrder))
+			return ec.Resolvers.Query().ChannelLevels(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ChannelLevelWhere), fc.Args["orderBy"].(*model.Order[model.ChannelLevelOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.ChannelLevel]) graphql.Marshaler {
@@ -14811,7 +14895,7 @@ func (ec *executionContext) _Query_activities(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Activities(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ActivityWhere), fc.Args["orderBy"].(*model.ActivityOrder))
+			return ec.Resolvers.Query().Activities(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.ActivityWhere), fc.Args["orderBy"].(*model.Order[model.ActivityOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.Activity]) graphql.Marshaler {
@@ -20961,8 +21045,8 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
-func (ec *executionContext) unmarshalInputActivityOrder(ctx context.Context, obj any) (model.ActivityOrder, error) {
-	var it model.ActivityOrder
+func (ec *executionContext) unmarshalInputActivityOrder(ctx context.Context, obj any) (model.Order[model.ActivityOrderField], error) {
+	var it model.Order[model.ActivityOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -21008,8 +21092,8 @@ func (ec *executionContext) unmarshalInputActivityOrder(ctx context.Context, obj
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalActivityOrder(ctx context.Context, raw any) (model.ActivityOrder, error) {
-	var out model.ActivityOrder
+func UnmarshalActivityOrder(ctx context.Context, raw any) (model.Order[model.ActivityOrderField], error) {
+	var out model.Order[model.ActivityOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ActivityOrder", raw, &out)
 	return out, err
 }
@@ -21189,8 +21273,8 @@ func UnmarshalCancelSyncInput(ctx context.Context, raw any) (model.CancelSyncInp
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputChannelLevelOrder(ctx context.Context, obj any) (model.ChannelLevelOrder, error) {
-	var it model.ChannelLevelOrder
+func (ec *executionContext) unmarshalInputChannelLevelOrder(ctx context.Context, obj any) (model.Order[model.ChannelLevelOrderField], error) {
+	var it model.Order[model.ChannelLevelOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -21236,8 +21320,8 @@ func (ec *executionContext) unmarshalInputChannelLevelOrder(ctx context.Context,
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalChannelLevelOrder(ctx context.Context, raw any) (model.ChannelLevelOrder, error) {
-	var out model.ChannelLevelOrder
+func UnmarshalChannelLevelOrder(ctx context.Context, raw any) (model.Order[model.ChannelLevelOrderField], error) {
+	var out model.Order[model.ChannelLevelOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ChannelLevelOrder", raw, &out)
 	return out, err
 }
@@ -21375,8 +21459,8 @@ func UnmarshalChannelLevelWhere(ctx context.Context, raw any) (model.ChannelLeve
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputConnectionOrder(ctx context.Context, obj any) (model.ConnectionOrder, error) {
-	var it model.ConnectionOrder
+func (ec *executionContext) unmarshalInputConnectionOrder(ctx context.Context, obj any) (model.Order[model.ConnectionOrderField], error) {
+	var it model.Order[model.ConnectionOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -21422,8 +21506,8 @@ func (ec *executionContext) unmarshalInputConnectionOrder(ctx context.Context, o
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalConnectionOrder(ctx context.Context, raw any) (model.ConnectionOrder, error) {
-	var out model.ConnectionOrder
+func UnmarshalConnectionOrder(ctx context.Context, raw any) (model.Order[model.ConnectionOrderField], error) {
+	var out model.Order[model.ConnectionOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ConnectionOrder", raw, &out)
 	return out, err
 }
@@ -22733,7 +22817,7 @@ func (ec *executionContext) unmarshalInputFileExchangeStoreInput(ctx context.Con
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"url", "username", "password", "privateKey", "hostKey"}
+	fieldsInOrder := [...]string{"url", "username", "password", "privateKey", "passphrase", "hostKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22768,6 +22852,13 @@ func (ec *executionContext) unmarshalInputFileExchangeStoreInput(ctx context.Con
 				return it, err
 			}
 			it.PrivateKey = graphql.OmittableOf(data)
+		case "passphrase":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passphrase"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Passphrase = graphql.OmittableOf(data)
 		case "hostKey":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hostKey"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -22809,8 +22900,11 @@ func (ec *executionContext) unmarshalInputFileExchangeWarehouseInput(ctx context
 	if _, present := asMap["afterImport"]; !present {
 		asMap["afterImport"] = "ARCHIVE"
 	}
+	if _, present := asMap["files"]; !present {
+		asMap["files"] = "out/inv_*.csv"
+	}
 
-	fieldsInOrder := [...]string{"url", "username", "password", "privateKey", "hostKey", "complete", "columns", "afterImport"}
+	fieldsInOrder := [...]string{"url", "username", "password", "privateKey", "passphrase", "hostKey", "complete", "columns", "afterImport", "files"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22845,6 +22939,13 @@ func (ec *executionContext) unmarshalInputFileExchangeWarehouseInput(ctx context
 				return it, err
 			}
 			it.PrivateKey = graphql.OmittableOf(data)
+		case "passphrase":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passphrase"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Passphrase = graphql.OmittableOf(data)
 		case "hostKey":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hostKey"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -22868,11 +22969,18 @@ func (ec *executionContext) unmarshalInputFileExchangeWarehouseInput(ctx context
 			it.Columns = data
 		case "afterImport":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("afterImport"))
-			data, err := ec.unmarshalOAfterImport2ᚖstockbridgeᚋgraphᚋmodelᚐAfterImport(ctx, v)
+			data, err := ec.unmarshalOAfterImport2ᚖstockbridgeᚋinternalᚋwarehouseᚋfileexchangeᚐAfterImport(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.AfterImport = data
+		case "files":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("files"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Files = data
 		}
 	}
 	return it, nil
@@ -22905,10 +23013,10 @@ func (ec *executionContext) unmarshalInputHttpStoreInput(ctx context.Context, ob
 		asMap["batchSize"] = 250
 	}
 	if _, present := asMap["concurrency"]; !present {
-		asMap["concurrency"] = 2
+		asMap["concurrency"] = 4
 	}
 
-	fieldsInOrder := [...]string{"url", "token", "signingSecret", "batchSize", "concurrency", "rateLimit"}
+	fieldsInOrder := [...]string{"url", "token", "signingSecret", "batchSize", "concurrency", "requestsPerSecond"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22950,13 +23058,13 @@ func (ec *executionContext) unmarshalInputHttpStoreInput(ctx context.Context, ob
 				return it, err
 			}
 			it.Concurrency = data
-		case "rateLimit":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rateLimit"))
-			data, err := ec.unmarshalODecimal2ᚖstring(ctx, v)
+		case "requestsPerSecond":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requestsPerSecond"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.RateLimit = data
+			it.RequestsPerSecond = data
 		}
 	}
 	return it, nil
@@ -23023,8 +23131,8 @@ func UnmarshalHttpWarehouseInput(ctx context.Context, raw any) (model.HTTPWareho
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputListingOrder(ctx context.Context, obj any) (model.ListingOrder, error) {
-	var it model.ListingOrder
+func (ec *executionContext) unmarshalInputListingOrder(ctx context.Context, obj any) (model.Order[model.ListingOrderField], error) {
+	var it model.Order[model.ListingOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -23070,8 +23178,8 @@ func (ec *executionContext) unmarshalInputListingOrder(ctx context.Context, obj 
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalListingOrder(ctx context.Context, raw any) (model.ListingOrder, error) {
-	var out model.ListingOrder
+func UnmarshalListingOrder(ctx context.Context, raw any) (model.Order[model.ListingOrderField], error) {
+	var out model.Order[model.ListingOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ListingOrder", raw, &out)
 	return out, err
 }
@@ -23202,8 +23310,8 @@ func UnmarshalLocationLinkInput(ctx context.Context, raw any) (model.LocationLin
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputMerchantOrder(ctx context.Context, obj any) (model.MerchantOrder, error) {
-	var it model.MerchantOrder
+func (ec *executionContext) unmarshalInputMerchantOrder(ctx context.Context, obj any) (model.Order[model.MerchantOrderField], error) {
+	var it model.Order[model.MerchantOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -23249,8 +23357,8 @@ func (ec *executionContext) unmarshalInputMerchantOrder(ctx context.Context, obj
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalMerchantOrder(ctx context.Context, raw any) (model.MerchantOrder, error) {
-	var out model.MerchantOrder
+func UnmarshalMerchantOrder(ctx context.Context, raw any) (model.Order[model.MerchantOrderField], error) {
+	var out model.Order[model.MerchantOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "MerchantOrder", raw, &out)
 	return out, err
 }
@@ -23409,8 +23517,8 @@ func UnmarshalPartitionShareInput(ctx context.Context, raw any) (model.Partition
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputPartitionStrategyOrder(ctx context.Context, obj any) (model.PartitionStrategyOrder, error) {
-	var it model.PartitionStrategyOrder
+func (ec *executionContext) unmarshalInputPartitionStrategyOrder(ctx context.Context, obj any) (model.Order[model.PartitionStrategyOrderField], error) {
+	var it model.Order[model.PartitionStrategyOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -23456,8 +23564,8 @@ func (ec *executionContext) unmarshalInputPartitionStrategyOrder(ctx context.Con
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalPartitionStrategyOrder(ctx context.Context, raw any) (model.PartitionStrategyOrder, error) {
-	var out model.PartitionStrategyOrder
+func UnmarshalPartitionStrategyOrder(ctx context.Context, raw any) (model.Order[model.PartitionStrategyOrderField], error) {
+	var out model.Order[model.PartitionStrategyOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "PartitionStrategyOrder", raw, &out)
 	return out, err
 }
@@ -23525,8 +23633,8 @@ func UnmarshalPartitionStrategyWhere(ctx context.Context, raw any) (model.Partit
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputProductOrder(ctx context.Context, obj any) (model.ProductOrder, error) {
-	var it model.ProductOrder
+func (ec *executionContext) unmarshalInputProductOrder(ctx context.Context, obj any) (model.Order[model.ProductOrderField], error) {
+	var it model.Order[model.ProductOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -23572,8 +23680,8 @@ func (ec *executionContext) unmarshalInputProductOrder(ctx context.Context, obj 
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalProductOrder(ctx context.Context, raw any) (model.ProductOrder, error) {
-	var out model.ProductOrder
+func UnmarshalProductOrder(ctx context.Context, raw any) (model.Order[model.ProductOrderField], error) {
+	var out model.Order[model.ProductOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProductOrder", raw, &out)
 	return out, err
 }
@@ -24223,8 +24331,8 @@ func UnmarshalStoreLocationInput(ctx context.Context, raw any) (model.StoreLocat
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputStoreOrder(ctx context.Context, obj any) (model.StoreOrder, error) {
-	var it model.StoreOrder
+func (ec *executionContext) unmarshalInputStoreOrder(ctx context.Context, obj any) (model.Order[model.StoreOrderField], error) {
+	var it model.Order[model.StoreOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -24270,8 +24378,8 @@ func (ec *executionContext) unmarshalInputStoreOrder(ctx context.Context, obj an
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalStoreOrder(ctx context.Context, raw any) (model.StoreOrder, error) {
-	var out model.StoreOrder
+func UnmarshalStoreOrder(ctx context.Context, raw any) (model.Order[model.StoreOrderField], error) {
+	var out model.Order[model.StoreOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "StoreOrder", raw, &out)
 	return out, err
 }
@@ -24444,8 +24552,8 @@ func UnmarshalStringFilter(ctx context.Context, raw any) (model.StringFilter, er
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputSyncRunOrder(ctx context.Context, obj any) (model.SyncRunOrder, error) {
-	var it model.SyncRunOrder
+func (ec *executionContext) unmarshalInputSyncRunOrder(ctx context.Context, obj any) (model.Order[model.SyncRunOrderField], error) {
+	var it model.Order[model.SyncRunOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -24491,8 +24599,8 @@ func (ec *executionContext) unmarshalInputSyncRunOrder(ctx context.Context, obj 
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalSyncRunOrder(ctx context.Context, raw any) (model.SyncRunOrder, error) {
-	var out model.SyncRunOrder
+func UnmarshalSyncRunOrder(ctx context.Context, raw any) (model.Order[model.SyncRunOrderField], error) {
+	var out model.Order[model.SyncRunOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "SyncRunOrder", raw, &out)
 	return out, err
 }
@@ -24700,8 +24808,8 @@ func UnmarshalTestWarehouseInput(ctx context.Context, raw any) (model.TestWareho
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputTokenOrder(ctx context.Context, obj any) (model.TokenOrder, error) {
-	var it model.TokenOrder
+func (ec *executionContext) unmarshalInputTokenOrder(ctx context.Context, obj any) (model.Order[model.TokenOrderField], error) {
+	var it model.Order[model.TokenOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -24747,8 +24855,8 @@ func (ec *executionContext) unmarshalInputTokenOrder(ctx context.Context, obj an
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalTokenOrder(ctx context.Context, raw any) (model.TokenOrder, error) {
-	var out model.TokenOrder
+func UnmarshalTokenOrder(ctx context.Context, raw any) (model.Order[model.TokenOrderField], error) {
+	var out model.Order[model.TokenOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "TokenOrder", raw, &out)
 	return out, err
 }
@@ -25481,8 +25589,8 @@ func UnmarshalWarehouseLevelInput(ctx context.Context, raw any) (model.Warehouse
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputWarehouseLevelOrder(ctx context.Context, obj any) (model.WarehouseLevelOrder, error) {
-	var it model.WarehouseLevelOrder
+func (ec *executionContext) unmarshalInputWarehouseLevelOrder(ctx context.Context, obj any) (model.Order[model.WarehouseLevelOrderField], error) {
+	var it model.Order[model.WarehouseLevelOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -25528,8 +25636,8 @@ func (ec *executionContext) unmarshalInputWarehouseLevelOrder(ctx context.Contex
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalWarehouseLevelOrder(ctx context.Context, raw any) (model.WarehouseLevelOrder, error) {
-	var out model.WarehouseLevelOrder
+func UnmarshalWarehouseLevelOrder(ctx context.Context, raw any) (model.Order[model.WarehouseLevelOrderField], error) {
+	var out model.Order[model.WarehouseLevelOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "WarehouseLevelOrder", raw, &out)
 	return out, err
 }
@@ -25597,8 +25705,8 @@ func UnmarshalWarehouseLevelWhere(ctx context.Context, raw any) (model.Warehouse
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputWarehouseOrder(ctx context.Context, obj any) (model.WarehouseOrder, error) {
-	var it model.WarehouseOrder
+func (ec *executionContext) unmarshalInputWarehouseOrder(ctx context.Context, obj any) (model.Order[model.WarehouseOrderField], error) {
+	var it model.Order[model.WarehouseOrderField]
 	if obj == nil {
 		return it, nil
 	}
@@ -25644,8 +25752,8 @@ func (ec *executionContext) unmarshalInputWarehouseOrder(ctx context.Context, ob
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalWarehouseOrder(ctx context.Context, raw any) (model.WarehouseOrder, error) {
-	var out model.WarehouseOrder
+func UnmarshalWarehouseOrder(ctx context.Context, raw any) (model.Order[model.WarehouseOrderField], error) {
+	var out model.Order[model.WarehouseOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "WarehouseOrder", raw, &out)
 	return out, err
 }
@@ -27524,6 +27632,11 @@ func (ec *executionContext) _FileExchangeStoreSettings(ctx context.Context, sel 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "hasPassphrase":
+			out.Values[i] = ec._FileExchangeStoreSettings_hasPassphrase(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "hostKey":
 			out.Values[i] = ec._FileExchangeStoreSettings_hostKey(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -27577,6 +27690,11 @@ func (ec *executionContext) _FileExchangeWarehouseSettings(ctx context.Context, 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "hasPassphrase":
+			out.Values[i] = ec._FileExchangeWarehouseSettings_hasPassphrase(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "hostKey":
 			out.Values[i] = ec._FileExchangeWarehouseSettings_hostKey(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -27594,6 +27712,11 @@ func (ec *executionContext) _FileExchangeWarehouseSettings(ctx context.Context, 
 			}
 		case "afterImport":
 			out.Values[i] = ec._FileExchangeWarehouseSettings_afterImport(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "files":
+			out.Values[i] = ec._FileExchangeWarehouseSettings_files(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -27650,8 +27773,8 @@ func (ec *executionContext) _HttpStoreSettings(ctx context.Context, sel ast.Sele
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
-		case "rateLimit":
-			out.Values[i] = ec._HttpStoreSettings_rateLimit(ctx, field, obj)
+		case "requestsPerSecond":
+			out.Values[i] = ec._HttpStoreSettings_requestsPerSecond(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -31580,14 +31703,19 @@ func (ec *executionContext) marshalNActivityOrderField2stockbridgeᚋgraphᚋmod
 	return v
 }
 
-func (ec *executionContext) unmarshalNAfterImport2stockbridgeᚋgraphᚋmodelᚐAfterImport(ctx context.Context, v any) (model.AfterImport, error) {
-	var res model.AfterImport
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNAfterImport2stockbridgeᚋinternalᚋwarehouseᚋfileexchangeᚐAfterImport(ctx context.Context, v any) (fileexchange.AfterImport, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := fileexchange.AfterImport(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNAfterImport2stockbridgeᚋgraphᚋmodelᚐAfterImport(ctx context.Context, sel ast.SelectionSet, v model.AfterImport) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNAfterImport2stockbridgeᚋinternalᚋwarehouseᚋfileexchangeᚐAfterImport(ctx context.Context, sel ast.SelectionSet, v fileexchange.AfterImport) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "AfterImport!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -33722,7 +33850,7 @@ func (ec *executionContext) marshalOActivityKind2ᚕstockbridgeᚋentᚋschema�
 	return ret
 }
 
-func (ec *executionContext) unmarshalOActivityOrder2ᚖstockbridgeᚋgraphᚋmodelᚐActivityOrder(ctx context.Context, v any) (*model.ActivityOrder, error) {
+func (ec *executionContext) unmarshalOActivityOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.ActivityOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -33738,20 +33866,23 @@ func (ec *executionContext) unmarshalOActivityWhere2ᚖstockbridgeᚋgraphᚋmod
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOAfterImport2ᚖstockbridgeᚋgraphᚋmodelᚐAfterImport(ctx context.Context, v any) (*model.AfterImport, error) {
+func (ec *executionContext) unmarshalOAfterImport2ᚖstockbridgeᚋinternalᚋwarehouseᚋfileexchangeᚐAfterImport(ctx context.Context, v any) (*fileexchange.AfterImport, error) {
 	if v == nil {
 		return nil, nil
 	}
-	var res = new(model.AfterImport)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
+	tmp, err := graphql.UnmarshalString(v)
+	res := fileexchange.AfterImport(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOAfterImport2ᚖstockbridgeᚋgraphᚋmodelᚐAfterImport(ctx context.Context, sel ast.SelectionSet, v *model.AfterImport) graphql.Marshaler {
+func (ec *executionContext) marshalOAfterImport2ᚖstockbridgeᚋinternalᚋwarehouseᚋfileexchangeᚐAfterImport(ctx context.Context, sel ast.SelectionSet, v *fileexchange.AfterImport) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -33801,7 +33932,7 @@ func (ec *executionContext) unmarshalOBundleComponentInput2ᚕᚖstockbridgeᚋg
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelOrder(ctx context.Context, v any) (*model.ChannelLevelOrder, error) {
+func (ec *executionContext) unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.ChannelLevelOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -33887,7 +34018,7 @@ func (ec *executionContext) marshalOConnection2ᚖstockbridgeᚋentᚐConnection
 	return ec._Connection(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOConnectionOrder2ᚖstockbridgeᚋgraphᚋmodelᚐConnectionOrder(ctx context.Context, v any) (*model.ConnectionOrder, error) {
+func (ec *executionContext) unmarshalOConnectionOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.ConnectionOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -33957,6 +34088,23 @@ func (ec *executionContext) unmarshalOFileExchangeWarehouseInput2ᚖstockbridge�
 	}
 	res, err := ec.unmarshalInputFileExchangeWarehouseInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel ast.SelectionSet, v *float64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	res := graphql.MarshalFloatContext(*v)
+	return graphql.WrapContextMarshaler(ctx, res)
 }
 
 func (ec *executionContext) unmarshalOHttpStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐHTTPStoreInput(ctx context.Context, v any) (*model.HTTPStoreInput, error) {
@@ -34078,7 +34226,7 @@ func (ec *executionContext) marshalOListing2ᚖstockbridgeᚋentᚐListing(ctx c
 	return ec._Listing(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOListingOrder2ᚖstockbridgeᚋgraphᚋmodelᚐListingOrder(ctx context.Context, v any) (*model.ListingOrder, error) {
+func (ec *executionContext) unmarshalOListingOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.ListingOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34101,7 +34249,7 @@ func (ec *executionContext) marshalOMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx
 	return ec._Merchant(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOMerchantOrder2ᚖstockbridgeᚋgraphᚋmodelᚐMerchantOrder(ctx context.Context, v any) (*model.MerchantOrder, error) {
+func (ec *executionContext) unmarshalOMerchantOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.MerchantOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34239,7 +34387,7 @@ func (ec *executionContext) marshalOPartitionStrategy2ᚖstockbridgeᚋentᚐPar
 	return ec._PartitionStrategy(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOPartitionStrategyOrder2ᚖstockbridgeᚋgraphᚋmodelᚐPartitionStrategyOrder(ctx context.Context, v any) (*model.PartitionStrategyOrder, error) {
+func (ec *executionContext) unmarshalOPartitionStrategyOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.PartitionStrategyOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34281,7 +34429,7 @@ func (ec *executionContext) marshalOProduct2ᚖstockbridgeᚋentᚐProduct(ctx c
 	return ec._Product(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOProductOrder2ᚖstockbridgeᚋgraphᚋmodelᚐProductOrder(ctx context.Context, v any) (*model.ProductOrder, error) {
+func (ec *executionContext) unmarshalOProductOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.ProductOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34425,7 +34573,7 @@ func (ec *executionContext) unmarshalOStoreLocationInput2ᚕᚖstockbridgeᚋgra
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalOStoreOrder2ᚖstockbridgeᚋgraphᚋmodelᚐStoreOrder(ctx context.Context, v any) (*model.StoreOrder, error) {
+func (ec *executionContext) unmarshalOStoreOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.StoreOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34555,7 +34703,7 @@ func (ec *executionContext) marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx c
 	return ec._SyncRun(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOSyncRunOrder2ᚖstockbridgeᚋgraphᚋmodelᚐSyncRunOrder(ctx context.Context, v any) (*model.SyncRunOrder, error) {
+func (ec *executionContext) unmarshalOSyncRunOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.SyncRunOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34678,7 +34826,7 @@ func (ec *executionContext) marshalOToken2ᚖstockbridgeᚋentᚐToken(ctx conte
 	return ec._Token(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOTokenOrder2ᚖstockbridgeᚋgraphᚋmodelᚐTokenOrder(ctx context.Context, v any) (*model.TokenOrder, error) {
+func (ec *executionContext) unmarshalOTokenOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.TokenOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34701,7 +34849,7 @@ func (ec *executionContext) marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(c
 	return ec._Warehouse(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOWarehouseLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelOrder(ctx context.Context, v any) (*model.WarehouseLevelOrder, error) {
+func (ec *executionContext) unmarshalOWarehouseLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.WarehouseLevelOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -34717,7 +34865,7 @@ func (ec *executionContext) unmarshalOWarehouseLevelWhere2ᚖstockbridgeᚋgraph
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOWarehouseOrder2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseOrder(ctx context.Context, v any) (*model.WarehouseOrder, error) {
+func (ec *executionContext) unmarshalOWarehouseOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.WarehouseOrderField], error) {
 	if v == nil {
 		return nil, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/fault"
+	"stockbridge/internal/warehouse/fileexchange"
 	"strconv"
 	"time"
 
@@ -23,14 +24,6 @@ type StoreSettings interface {
 // How a warehouse is reached, by platform.
 type WarehouseSettings interface {
 	IsWarehouseSettings()
-}
-
-// How to order activities.
-type ActivityOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field ActivityOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
 }
 
 // Which activities to list. All that is given must hold.
@@ -73,14 +66,6 @@ type CancelSyncPayload struct {
 	UserErrors []*fault.Error `json:"userErrors"`
 }
 
-// How to order channel levels.
-type ChannelLevelOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field ChannelLevelOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
-}
-
 // How the status of a channel level is matched. All operators given must hold.
 type ChannelLevelStatusFilter struct {
 	// Is this status.
@@ -105,14 +90,6 @@ type ChannelLevelWhere struct {
 	SKU *StringFilter `json:"sku,omitempty"`
 	// By status.
 	Status *ChannelLevelStatusFilter `json:"status,omitempty"`
-}
-
-// How to order connections.
-type ConnectionOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field ConnectionOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
 }
 
 // Which connections to list. All that is given must hold.
@@ -556,6 +533,8 @@ type FileExchangeStoreInput struct {
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
 	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it.
 	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
+	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
+	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty"`
 	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
 	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
 }
@@ -570,13 +549,15 @@ type FileExchangeStoreSettings struct {
 	HasPassword bool `json:"hasPassword"`
 	// Whether a private key is stored.
 	HasPrivateKey bool `json:"hasPrivateKey"`
+	// Whether a passphrase of the private key is stored.
+	HasPassphrase bool `json:"hasPassphrase"`
 	// The host key that the server must show, given or pinned on first use; null before that.
 	HostKey *string `json:"hostKey,omitempty"`
 }
 
 func (FileExchangeStoreSettings) IsStoreSettings() {}
 
-// A directory that a warehouse leaves CSV files in (`out/inv_*.csv` below it).
+// A directory that a warehouse leaves CSV files in.
 type FileExchangeWarehouseInput struct {
 	// `file:///dir` below a directory the server's operator allows, `sftp://host:port/dir`, `ftp://…` or `ftps://…`. Passwords do not belong here.
 	URL string `json:"url"`
@@ -586,6 +567,8 @@ type FileExchangeWarehouseInput struct {
 	Password graphql.Omittable[*string] `json:"password,omitempty"`
 	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it.
 	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
+	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
+	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty"`
 	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
 	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
 	// Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level.
@@ -593,7 +576,9 @@ type FileExchangeWarehouseInput struct {
 	// Where in a file each part of a level stands, where the defaults do not fit.
 	Columns *FileColumnsInput `json:"columns,omitempty"`
 	// What is done with a file once it is recorded.
-	AfterImport *AfterImport `json:"afterImport,omitempty"`
+	AfterImport *fileexchange.AfterImport `json:"afterImport,omitempty"`
+	// Which files are reports: a directory and a pattern for names in it, with `*`, `?` and `[a-z]`.
+	Files *string `json:"files,omitempty"`
 }
 
 // Settings of a warehouse that leaves CSV files.
@@ -606,6 +591,8 @@ type FileExchangeWarehouseSettings struct {
 	HasPassword bool `json:"hasPassword"`
 	// Whether a private key is stored.
 	HasPrivateKey bool `json:"hasPrivateKey"`
+	// Whether a passphrase of the private key is stored.
+	HasPassphrase bool `json:"hasPassphrase"`
 	// The host key that the server must show, given or pinned on first use; null before that.
 	HostKey *string `json:"hostKey,omitempty"`
 	// Whether a file names every SKU the warehouse has.
@@ -613,7 +600,9 @@ type FileExchangeWarehouseSettings struct {
 	// Where in a file each part of a level stands; null where the defaults do.
 	Columns *FileColumns `json:"columns,omitempty"`
 	// What is done with a file once it is recorded.
-	AfterImport AfterImport `json:"afterImport"`
+	AfterImport fileexchange.AfterImport `json:"afterImport"`
+	// Which files are reports: a directory and a pattern for names in it.
+	Files string `json:"files"`
 }
 
 func (FileExchangeWarehouseSettings) IsWarehouseSettings() {}
@@ -628,10 +617,10 @@ type HTTPStoreInput struct {
 	SigningSecret graphql.Omittable[*string] `json:"signingSecret,omitempty"`
 	// Levels per request, 1 to 10,000.
 	BatchSize *int64 `json:"batchSize,omitempty"`
-	// Requests under way at once, 1 to 16.
+	// Requests under way at once, 1 to 64.
 	Concurrency *int64 `json:"concurrency,omitempty"`
-	// Requests per second, above 0. Left out: no bound but what the store asks for.
-	RateLimit *string `json:"rateLimit,omitempty"`
+	// Requests per second, up to 1,000. Left out: no bound but what the store asks for.
+	RequestsPerSecond *float64 `json:"requestsPerSecond,omitempty"`
 }
 
 // Settings of a store that takes JSON over HTTP.
@@ -647,7 +636,7 @@ type HTTPStoreSettings struct {
 	// Requests under way at once.
 	Concurrency int64 `json:"concurrency"`
 	// Requests per second; null for no bound.
-	RateLimit *string `json:"rateLimit,omitempty"`
+	RequestsPerSecond *float64 `json:"requestsPerSecond,omitempty"`
 }
 
 func (HTTPStoreSettings) IsStoreSettings() {}
@@ -669,30 +658,6 @@ type HTTPWarehouseSettings struct {
 }
 
 func (HTTPWarehouseSettings) IsWarehouseSettings() {}
-
-// All that is known of one SKU of a merchant.
-type InventoryItem struct {
-	// The SKU.
-	SKU string `json:"sku"`
-	// Whose it is.
-	Merchant *ent.Merchant `json:"merchant"`
-	// The product of this SKU; null where the catalog has none.
-	Product *ent.Product `json:"product,omitempty"`
-	// What warehouses last reported of it.
-	WarehouseLevels *Page[ent.WarehouseLevel] `json:"warehouseLevels"`
-	// What all stores should show of it: under its own or a translated SKU, and as a part of bundles.
-	ChannelLevels *Page[ent.ChannelLevel] `json:"channelLevels"`
-	// What happened to it, newest first unless `orderBy` says otherwise.
-	Activities *Page[ent.Activity] `json:"activities"`
-}
-
-// How to order listings.
-type ListingOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field ListingOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
-}
 
 // Which listings to list. All that is given must hold.
 type ListingWhere struct {
@@ -716,14 +681,6 @@ type LocationLinkInput struct {
 	FacilityCode string `json:"facilityCode"`
 	// What the store calls the location; the store must have it.
 	LocationCode string `json:"locationCode"`
-}
-
-// How to order merchants.
-type MerchantOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field MerchantOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
 }
 
 // Which merchants to list. All that is given must hold.
@@ -772,14 +729,6 @@ type PartitionShareInput struct {
 	Quantity *int64 `json:"quantity,omitempty"`
 }
 
-// How to order partition strategies.
-type PartitionStrategyOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field PartitionStrategyOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
-}
-
 // Which partition strategies to list. All that is given must hold.
 type PartitionStrategyWhere struct {
 	// Those of this merchant.
@@ -790,14 +739,6 @@ type PartitionStrategyWhere struct {
 	Name *StringFilter `json:"name,omitempty"`
 	// Those that apply, or do not.
 	Active *bool `json:"active,omitempty"`
-}
-
-// How to order products.
-type ProductOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field ProductOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
 }
 
 // Which products to list. All that is given must hold.
@@ -832,13 +773,13 @@ type ReportWarehouseLevelsInput struct {
 	WarehouseID string `json:"warehouseId"`
 	// Whether the report names every SKU the warehouse has. False: a SKU that is not named keeps its level.
 	Complete *bool `json:"complete,omitempty"`
-	// The levels, up to 100,000 in one report. Of two with the same facility and SKU the last counts.
+	// The levels, up to 10,000 in one report. Of two with the same facility and SKU the last counts.
 	Levels []*WarehouseLevelInput `json:"levels"`
 }
 
 // What came of `reportWarehouseLevels`.
 type ReportWarehouseLevelsPayload struct {
-	// Rows that count; null where the report failed as a whole.
+	// Rows in the report, rejected ones included; null where it failed as a whole.
 	Reported *int64 `json:"reported,omitempty"`
 	// Levels whose figures differ from those recorded before; null where the report failed as a whole.
 	Changed *int64 `json:"changed,omitempty"`
@@ -1004,14 +945,6 @@ type StoreLocationInput struct {
 	Name *string `json:"name,omitempty"`
 }
 
-// How to order stores.
-type StoreOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field StoreOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
-}
-
 // How a store is reached: exactly one platform.
 type StorePlatformInput struct {
 	// By JSON over HTTP.
@@ -1040,14 +973,6 @@ type StringFilter struct {
 	Prefix *string `json:"prefix,omitempty"`
 	// Has this text anywhere in it.
 	Contains *string `json:"contains,omitempty"`
-}
-
-// How to order sync runs.
-type SyncRunOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field SyncRunOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
 }
 
 // How the status of a run is matched. All operators given must hold.
@@ -1106,14 +1031,6 @@ type TestWarehousePayload struct {
 	DurationMs *int64 `json:"durationMs,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
-}
-
-// How to order tokens.
-type TokenOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field TokenOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
 }
 
 // Which tokens to list. All that is given must hold.
@@ -1336,7 +1253,7 @@ type Viewer struct {
 	Merchants []*ent.Merchant `json:"merchants"`
 }
 
-// One row of a report. It needs at least one figure.
+// One row of a report. Without `available` and `onHand` it counts as 0.
 type WarehouseLevelInput struct {
 	// The SKU, up to 255 bytes. White space around it is dropped.
 	SKU string `json:"sku"`
@@ -1350,14 +1267,6 @@ type WarehouseLevelInput struct {
 	Committed *string `json:"committed,omitempty"`
 }
 
-// How to order warehouse levels.
-type WarehouseLevelOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field WarehouseLevelOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
-}
-
 // Which warehouse levels to list. All that is given must hold.
 type WarehouseLevelWhere struct {
 	// Those of this merchant.
@@ -1368,14 +1277,6 @@ type WarehouseLevelWhere struct {
 	FacilityID *string `json:"facilityId,omitempty"`
 	// By SKU.
 	SKU *StringFilter `json:"sku,omitempty"`
-}
-
-// How to order warehouses.
-type WarehouseOrder struct {
-	// What to order by. Ties are in order of id, the same way.
-	Field WarehouseOrderField `json:"field"`
-	// Which way.
-	Direction OrderDirection `json:"direction"`
 }
 
 // How a warehouse is reached: exactly one platform.
@@ -1448,64 +1349,6 @@ func (e *ActivityOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e ActivityOrderField) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// What is done with a file once it is recorded.
-type AfterImport string
-
-const (
-	// It is moved to the directory for processed files.
-	AfterImportArchive AfterImport = "ARCHIVE"
-	// It is deleted.
-	AfterImportDelete AfterImport = "DELETE"
-)
-
-var AllAfterImport = []AfterImport{
-	AfterImportArchive,
-	AfterImportDelete,
-}
-
-func (e AfterImport) IsValid() bool {
-	switch e {
-	case AfterImportArchive, AfterImportDelete:
-		return true
-	}
-	return false
-}
-
-func (e AfterImport) String() string {
-	return string(e)
-}
-
-func (e *AfterImport) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = AfterImport(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid AfterImport", str)
-	}
-	return nil
-}
-
-func (e AfterImport) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *AfterImport) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e AfterImport) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

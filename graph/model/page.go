@@ -66,3 +66,31 @@ type (
 	WarehouseLevelConnection    = Page[ent.WarehouseLevel]
 	WarehouseLevelEdge          = Edge[ent.WarehouseLevel]
 )
+
+// Order is how the caller wants a list ordered.
+type Order[F any] struct {
+	Field     F
+	Direction OrderDirection
+}
+
+// The orders of the lists.
+type (
+	ActivityOrder          = Order[ActivityOrderField]
+	ChannelLevelOrder      = Order[ChannelLevelOrderField]
+	ConnectionOrder        = Order[ConnectionOrderField]
+	ListingOrder           = Order[ListingOrderField]
+	MerchantOrder          = Order[MerchantOrderField]
+	PartitionStrategyOrder = Order[PartitionStrategyOrderField]
+	ProductOrder           = Order[ProductOrderField]
+	StoreOrder             = Order[StoreOrderField]
+	SyncRunOrder           = Order[SyncRunOrderField]
+	TokenOrder             = Order[TokenOrderField]
+	WarehouseLevelOrder    = Order[WarehouseLevelOrderField]
+	WarehouseOrder         = Order[WarehouseOrderField]
+)
+
+// InventoryItem is a SKU of a merchant.
+type InventoryItem struct {
+	SKU        string
+	MerchantID int64
+}
