@@ -41,7 +41,7 @@ func (f connectionFields) LastRun(ctx context.Context, c *ent.Connection) (*ent.
 
 func (m mutation) CreateConnection(ctx context.Context, in model.CreateConnectionInput) (out *model.CreateConnectionPayload, err error) {
 	out = &model.CreateConnectionPayload{}
-	out.UserErrors, err = change(ctx, "", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		warehouse, err := find(ctx, "Warehouse", "warehouseId", in.WarehouseID, m.Reader.Warehouse.Get)
 		if err != nil {
 			return err
@@ -64,13 +64,13 @@ func (m mutation) CreateConnection(ctx context.Context, in model.CreateConnectio
 
 func (m mutation) UpdateConnection(ctx context.Context, in model.UpdateConnectionInput) (out *model.UpdateConnectionPayload, err error) {
 	out = &model.UpdateConnectionPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Connection", "connectionId", in.ConnectionID, m.Reader.Connection.Get)
 		if err != nil {
 			return err
 		}
 		if _, err := m.DB.UpdateConnection(ctx, row.MerchantID, row.ID, database.UpdateConnection{ExpectedVersion: in.ExpectedVersion, Name: in.Name,
-			Priority: narrow(in.Priority), TimeZone: in.TimeZone, PushOnChange: in.PushOnChange, NextRun: m.nextRun}); err != nil {
+			Priority: narrow(in.Priority), TimeZone: in.TimeZone, PushOnChange: in.PushOnChange}); err != nil {
 			return err
 		}
 		out.Replanning = m.replan(ctx, row.MerchantID)
@@ -83,7 +83,7 @@ func (m mutation) UpdateConnection(ctx context.Context, in model.UpdateConnectio
 
 func (m mutation) DeleteConnection(ctx context.Context, in model.DeleteConnectionInput) (out *model.DeleteConnectionPayload, err error) {
 	out = &model.DeleteConnectionPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Connection", "connectionId", in.ConnectionID, m.Reader.Connection.Get)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (m mutation) DeleteConnection(ctx context.Context, in model.DeleteConnectio
 
 func (m mutation) SetLocationLinks(ctx context.Context, in model.SetLocationLinksInput) (out *model.SetLocationLinksPayload, err error) {
 	out = &model.SetLocationLinksPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Connection", "connectionId", in.ConnectionID, m.Reader.Connection.Get)
 		if err != nil {
 			return err
@@ -121,7 +121,7 @@ func (m mutation) SetLocationLinks(ctx context.Context, in model.SetLocationLink
 
 func (m mutation) EnableConnection(ctx context.Context, in model.EnableConnectionInput) (out *model.EnableConnectionPayload, err error) {
 	out = &model.EnableConnectionPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() (err error) {
+	out.UserErrors, err = change(ctx, func() (err error) {
 		out.Connection, out.Replanning, _, err = m.toggle(ctx, in.ConnectionID, m.DB.EnableConnection, nil)
 		return err
 	})
@@ -130,7 +130,7 @@ func (m mutation) EnableConnection(ctx context.Context, in model.EnableConnectio
 
 func (m mutation) DisableConnection(ctx context.Context, in model.DisableConnectionInput) (out *model.DisableConnectionPayload, err error) {
 	out = &model.DisableConnectionPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() (err error) {
+	out.UserErrors, err = change(ctx, func() (err error) {
 		out.Connection, out.Replanning, _, err = m.toggle(ctx, in.ConnectionID, m.DB.DisableConnection, m.showZero)
 		return err
 	})
@@ -139,7 +139,7 @@ func (m mutation) DisableConnection(ctx context.Context, in model.DisableConnect
 
 func (m mutation) DisableInventory(ctx context.Context, in model.DisableInventoryInput) (out *model.DisableInventoryPayload, err error) {
 	out = &model.DisableInventoryPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() (err error) {
+	out.UserErrors, err = change(ctx, func() (err error) {
 		out.Connection, out.Replanning, _, err = m.toggle(ctx, in.ConnectionID, m.DB.DisableInventory, m.showZero)
 		return err
 	})
@@ -148,7 +148,7 @@ func (m mutation) DisableInventory(ctx context.Context, in model.DisableInventor
 
 func (m mutation) EnableInventory(ctx context.Context, in model.EnableInventoryInput) (out *model.EnableInventoryPayload, err error) {
 	out = &model.EnableInventoryPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		var start func(context.Context, *ent.Connection) (*ent.SyncRun, error)
 		if in.StartFullSync == nil || *in.StartFullSync {
 			start = m.firstSync
@@ -206,7 +206,7 @@ func (m mutation) showZero(ctx context.Context, c *ent.Connection) (*ent.SyncRun
 
 func (m mutation) StartSync(ctx context.Context, in model.StartSyncInput) (out *model.StartSyncPayload, err error) {
 	out = &model.StartSyncPayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Connection", "connectionId", in.ConnectionID, m.Reader.Connection.Get)
 		if err != nil {
 			return err

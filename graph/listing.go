@@ -38,7 +38,7 @@ func (q query) Listings(ctx context.Context, first *int64, after *string, last *
 
 func (m mutation) CreateListing(ctx context.Context, in model.CreateListingInput) (out *model.CreateListingPayload, err error) {
 	out = &model.CreateListingPayload{}
-	out.UserErrors, err = change(ctx, "", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		store, err := find(ctx, "Store", "storeId", in.StoreID, m.Reader.Store.Get)
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (m mutation) CreateListing(ctx context.Context, in model.CreateListingInput
 
 func (m mutation) UpdateListing(ctx context.Context, in model.UpdateListingInput) (out *model.UpdateListingPayload, err error) {
 	out = &model.UpdateListingPayload{}
-	out.UserErrors, err = change(ctx, "listingId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Listing", "listingId", in.ListingID, m.Reader.Listing.Get)
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ func (m mutation) UpdateListing(ctx context.Context, in model.UpdateListingInput
 
 func (m mutation) DeleteListing(ctx context.Context, in model.DeleteListingInput) (out *model.DeleteListingPayload, err error) {
 	out = &model.DeleteListingPayload{}
-	out.UserErrors, err = change(ctx, "listingId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Listing", "listingId", in.ListingID, m.Reader.Listing.Get)
 		if err != nil {
 			return err

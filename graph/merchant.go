@@ -40,7 +40,7 @@ func (q query) Merchants(ctx context.Context, first *int64, after *string, last 
 
 func (m mutation) CreateMerchant(ctx context.Context, in model.CreateMerchantInput) (out *model.CreateMerchantPayload, err error) {
 	out = &model.CreateMerchantPayload{}
-	out.UserErrors, err = administer(ctx, "", func() error {
+	out.UserErrors, err = administer(ctx, func() error {
 		row, err := m.DB.CreateMerchant(ctx, database.CreateMerchant{Name: in.Name})
 		if err == nil {
 			out.Merchant, err = again(ctx, m.Reader.Merchant.Query(), row.ID, "merchant")
@@ -52,7 +52,7 @@ func (m mutation) CreateMerchant(ctx context.Context, in model.CreateMerchantInp
 
 func (m mutation) UpdateMerchant(ctx context.Context, in model.UpdateMerchantInput) (out *model.UpdateMerchantPayload, err error) {
 	out = &model.UpdateMerchantPayload{}
-	out.UserErrors, err = administer(ctx, "merchantId", func() error {
+	out.UserErrors, err = administer(ctx, func() error {
 		row, err := find(ctx, "Merchant", "merchantId", in.MerchantID, m.Reader.Merchant.Get)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (m mutation) UpdateMerchant(ctx context.Context, in model.UpdateMerchantInp
 
 func (m mutation) DeleteMerchant(ctx context.Context, in model.DeleteMerchantInput) (out *model.DeleteMerchantPayload, err error) {
 	out = &model.DeleteMerchantPayload{}
-	out.UserErrors, err = administer(ctx, "merchantId", func() error {
+	out.UserErrors, err = administer(ctx, func() error {
 		row, err := find(ctx, "Merchant", "merchantId", in.MerchantID, m.Reader.Merchant.Get)
 		if err != nil {
 			return err

@@ -18,9 +18,8 @@ import (
 )
 
 // change runs a mutation for a viewer who may change things, and parts what came of it: faults that the caller can mend are
-// user errors with paths from "input" down; any other error, and FORBIDDEN, fails the field. id is what the mutation's
-// input calls the id of the object that it changes.
-func change(ctx context.Context, id string, f func() error) (fault.List, error) {
+// user errors with paths from "input" down; any other error, and FORBIDDEN, fails the field.
+func change(ctx context.Context, f func() error) (fault.List, error) {
 	v, err := access.From(ctx)
 	if err != nil {
 		return nil, err
@@ -28,11 +27,11 @@ func change(ctx context.Context, id string, f func() error) (fault.List, error) 
 	if v.Role != access.Admin && v.Role != access.Operator {
 		return nil, fault.New(fault.Forbidden, "a %s may read and follow, and change nothing", v.Role)
 	}
-	return userErrors(id, f())
+	return userErrors(f())
 }
 
 // administer is change for what an ADMIN alone may change.
-func administer(ctx context.Context, id string, f func() error) (fault.List, error) {
+func administer(ctx context.Context, f func() error) (fault.List, error) {
 	v, err := access.From(ctx)
 	if err != nil {
 		return nil, err
@@ -40,10 +39,10 @@ func administer(ctx context.Context, id string, f func() error) (fault.List, err
 	if v.Role != access.Admin {
 		return nil, fault.New(fault.Forbidden, "only an ADMIN may do this")
 	}
-	return userErrors(id, f())
+	return userErrors(f())
 }
 
-func userErrors(id string, err error) (fault.List, error) {
+func userErrors(err error) (fault.List, error) {
 	var list fault.List
 	var one *fault.Error
 	switch {
@@ -63,9 +62,6 @@ func userErrors(id string, err error) (fault.List, error) {
 		told := *f
 		if len(f.Field) > 0 {
 			told.Field = slices.Concat([]string{"input"}, f.Field)
-			if f.Field[0] == "id" { // as internal/database has it
-				told.Field[1] = id
-			}
 		}
 		out[i] = &told
 	}

@@ -44,7 +44,7 @@ func (strategyFields) Buffer(_ context.Context, s *ent.PartitionStrategy) (*mode
 
 func (m mutation) CreatePartitionStrategy(ctx context.Context, in model.CreatePartitionStrategyInput) (out *model.CreatePartitionStrategyPayload, err error) {
 	out = &model.CreatePartitionStrategyPayload{}
-	out.UserErrors, err = change(ctx, "", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		warehouse, err := find(ctx, "Warehouse", "warehouseId", in.WarehouseID, m.Reader.Warehouse.Get)
 		if err != nil {
 			return err
@@ -67,7 +67,7 @@ func (m mutation) CreatePartitionStrategy(ctx context.Context, in model.CreatePa
 
 func (m mutation) UpdatePartitionStrategy(ctx context.Context, in model.UpdatePartitionStrategyInput) (out *model.UpdatePartitionStrategyPayload, err error) {
 	out = &model.UpdatePartitionStrategyPayload{}
-	out.UserErrors, err = change(ctx, "partitionStrategyId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "PartitionStrategy", "partitionStrategyId", in.PartitionStrategyID, m.Reader.PartitionStrategy.Get)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func (m mutation) UpdatePartitionStrategy(ctx context.Context, in model.UpdatePa
 
 func (m mutation) DeletePartitionStrategy(ctx context.Context, in model.DeletePartitionStrategyInput) (out *model.DeletePartitionStrategyPayload, err error) {
 	out = &model.DeletePartitionStrategyPayload{}
-	out.UserErrors, err = change(ctx, "partitionStrategyId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "PartitionStrategy", "partitionStrategyId", in.PartitionStrategyID, m.Reader.PartitionStrategy.Get)
 		if err != nil {
 			return err

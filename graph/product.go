@@ -28,7 +28,7 @@ func (q query) Products(ctx context.Context, first *int64, after *string, last *
 
 func (m mutation) CreateProduct(ctx context.Context, in model.CreateProductInput) (out *model.CreateProductPayload, err error) {
 	out = &model.CreateProductPayload{}
-	out.UserErrors, err = change(ctx, "", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		merchant, err := find(ctx, "Merchant", "merchantId", in.MerchantID, m.Reader.Merchant.Get)
 		if err != nil {
 			return err
@@ -47,7 +47,7 @@ func (m mutation) CreateProduct(ctx context.Context, in model.CreateProductInput
 
 func (m mutation) UpdateProduct(ctx context.Context, in model.UpdateProductInput) (out *model.UpdateProductPayload, err error) {
 	out = &model.UpdateProductPayload{}
-	out.UserErrors, err = change(ctx, "productId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Product", "productId", in.ProductID, m.Reader.Product.Get)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (m mutation) UpdateProduct(ctx context.Context, in model.UpdateProductInput
 
 func (m mutation) DeleteProduct(ctx context.Context, in model.DeleteProductInput) (out *model.DeleteProductPayload, err error) {
 	out = &model.DeleteProductPayload{}
-	out.UserErrors, err = change(ctx, "productId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Product", "productId", in.ProductID, m.Reader.Product.Get)
 		if err != nil {
 			return err

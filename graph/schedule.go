@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"stockbridge/ent"
-	"stockbridge/ent/schema/enum"
 	"stockbridge/graph/model"
 	"stockbridge/internal/database"
 	"stockbridge/internal/schedule"
@@ -25,31 +23,17 @@ func (scheduleFields) Rules(_ context.Context, s *ent.Schedule) ([]*model.Schedu
 
 func (m mutation) SetSchedule(ctx context.Context, in model.SetScheduleInput) (out *model.SetSchedulePayload, err error) {
 	out = &model.SetSchedulePayload{}
-	out.UserErrors, err = change(ctx, "connectionId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Connection", "connectionId", in.ConnectionID, m.Reader.Connection.Get)
 		if err != nil {
 			return err
-		}
-		zone, floor := row.TimeZone, time.Duration(0)
-		if in.TimeZone != nil {
-			zone = *in.TimeZone
-		}
-		if in.Mode == enum.Smart {
-			floor = m.SmartFloor
 		}
 		rules := make([]schedule.Rule, len(in.Rules))
 		for i, r := range in.Rules {
 			rules[i] = rule(r)
 		}
-		if err := schedule.Validate(rules, zone, floor); err != nil {
-			return err
-		}
-		raw, err := json.Marshal(rules)
-		if err != nil {
-			return fmt.Errorf("write the rules of a schedule: %w", err)
-		}
 		if _, err := m.DB.SetSchedule(ctx, row.MerchantID, row.ID, database.SetSchedule{ExpectedVersion: in.ExpectedVersion, Mode: in.Mode, TimeZone: in.TimeZone,
-			Rules: raw, NextRun: m.nextRun}); err != nil {
+			Rules: rules, Floor: m.SmartFloor}); err != nil {
 			return err
 		}
 		m.reschedule(ctx, row.ID)
@@ -57,23 +41,6 @@ func (m mutation) SetSchedule(ctx context.Context, in model.SetScheduleInput) (o
 		return err
 	})
 	return out, err
-}
-
-// nextRun is when a schedule is due next, as internal/database asks for it.
-func (r *resolver) nextRun(rules json.RawMessage, anchor time.Time, timeZone string) (*time.Time, error) {
-	s := schedule.Schedule{Anchor: anchor}
-	if err := json.Unmarshal(rules, &s.Rules); err != nil {
-		return nil, fmt.Errorf("read the rules of a schedule: %w", err)
-	}
-	var err error
-	if s.Zone, err = schedule.LoadZone(timeZone); err != nil {
-		return nil, err
-	}
-	next, ok := s.Next(r.DB.Now())
-	if !ok {
-		return nil, nil
-	}
-	return &next, nil
 }
 
 func rule(in *model.ScheduleRuleInput) schedule.Rule {

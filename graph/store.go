@@ -32,7 +32,7 @@ func (storeFields) Settings(_ context.Context, s *ent.Store) (model.StoreSetting
 
 func (m mutation) CreateStore(ctx context.Context, in model.CreateStoreInput) (out *model.CreateStorePayload, err error) {
 	out = &model.CreateStorePayload{}
-	out.UserErrors, err = change(ctx, "", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		merchant, err := find(ctx, "Merchant", "merchantId", in.MerchantID, m.Reader.Merchant.Get)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (m mutation) CreateStore(ctx context.Context, in model.CreateStoreInput) (o
 
 func (m mutation) UpdateStore(ctx context.Context, in model.UpdateStoreInput) (out *model.UpdateStorePayload, err error) {
 	out = &model.UpdateStorePayload{}
-	out.UserErrors, err = change(ctx, "storeId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Store", "storeId", in.StoreID, m.Reader.Store.Get)
 		if err != nil {
 			return err
@@ -84,7 +84,7 @@ func (m mutation) UpdateStore(ctx context.Context, in model.UpdateStoreInput) (o
 
 func (m mutation) DeleteStore(ctx context.Context, in model.DeleteStoreInput) (out *model.DeleteStorePayload, err error) {
 	out = &model.DeleteStorePayload{}
-	out.UserErrors, err = change(ctx, "storeId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Store", "storeId", in.StoreID, m.Reader.Store.Get)
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ func (m mutation) DeleteStore(ctx context.Context, in model.DeleteStoreInput) (o
 
 func (m mutation) SetStoreLimits(ctx context.Context, in model.SetStoreLimitsInput) (out *model.SetStoreLimitsPayload, err error) {
 	out = &model.SetStoreLimitsPayload{}
-	out.UserErrors, err = change(ctx, "storeId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Store", "storeId", in.StoreID, m.Reader.Store.Get)
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func (m mutation) SetStoreLimits(ctx context.Context, in model.SetStoreLimitsInp
 
 func (m mutation) TestStore(ctx context.Context, in model.TestStoreInput) (out *model.TestStorePayload, err error) {
 	out = &model.TestStorePayload{}
-	out.UserErrors, err = change(ctx, "storeId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Store", "storeId", in.StoreID, m.Reader.Store.Get)
 		if err != nil {
 			return err

@@ -41,7 +41,7 @@ func (f syncRunFields) Problems(ctx context.Context, run *ent.SyncRun, first *in
 
 func (m mutation) CancelSync(ctx context.Context, in model.CancelSyncInput) (out *model.CancelSyncPayload, err error) {
 	out = &model.CancelSyncPayload{}
-	out.UserErrors, err = change(ctx, "runId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "SyncRun", "runId", in.RunID, m.Reader.SyncRun.Get)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func (q query) Tokens(ctx context.Context, first *int64, after *string, last *in
 
 func (m mutation) CreateToken(ctx context.Context, in model.CreateTokenInput) (out *model.CreateTokenPayload, err error) {
 	out = &model.CreateTokenPayload{}
-	out.UserErrors, err = administer(ctx, "", func() error {
+	out.UserErrors, err = administer(ctx, func() error {
 		var faults fault.List
 		merchants := make([]int64, len(in.MerchantIds))
 		for i, id := range in.MerchantIds {
@@ -69,7 +69,7 @@ func (m mutation) CreateToken(ctx context.Context, in model.CreateTokenInput) (o
 
 func (m mutation) RevokeToken(ctx context.Context, in model.RevokeTokenInput) (out *model.RevokeTokenPayload, err error) {
 	out = &model.RevokeTokenPayload{}
-	out.UserErrors, err = administer(ctx, "tokenId", func() error {
+	out.UserErrors, err = administer(ctx, func() error {
 		id, err := globalid.Of("Token", in.TokenID)
 		if err != nil {
 			return fault.At("tokenId", fault.NotFound, "%s", fault.Message(err))

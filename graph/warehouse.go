@@ -32,7 +32,7 @@ func (warehouseFields) Settings(_ context.Context, w *ent.Warehouse) (model.Ware
 
 func (m mutation) CreateWarehouse(ctx context.Context, in model.CreateWarehouseInput) (out *model.CreateWarehousePayload, err error) {
 	out = &model.CreateWarehousePayload{}
-	out.UserErrors, err = change(ctx, "", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		merchant, err := find(ctx, "Merchant", "merchantId", in.MerchantID, m.Reader.Merchant.Get)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (m mutation) CreateWarehouse(ctx context.Context, in model.CreateWarehouseI
 
 func (m mutation) UpdateWarehouse(ctx context.Context, in model.UpdateWarehouseInput) (out *model.UpdateWarehousePayload, err error) {
 	out = &model.UpdateWarehousePayload{}
-	out.UserErrors, err = change(ctx, "warehouseId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Warehouse", "warehouseId", in.WarehouseID, m.Reader.Warehouse.Get)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (m mutation) UpdateWarehouse(ctx context.Context, in model.UpdateWarehouseI
 
 func (m mutation) DeleteWarehouse(ctx context.Context, in model.DeleteWarehouseInput) (out *model.DeleteWarehousePayload, err error) {
 	out = &model.DeleteWarehousePayload{}
-	out.UserErrors, err = change(ctx, "warehouseId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Warehouse", "warehouseId", in.WarehouseID, m.Reader.Warehouse.Get)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (m mutation) DeleteWarehouse(ctx context.Context, in model.DeleteWarehouseI
 
 func (m mutation) TestWarehouse(ctx context.Context, in model.TestWarehouseInput) (out *model.TestWarehousePayload, err error) {
 	out = &model.TestWarehousePayload{}
-	out.UserErrors, err = change(ctx, "warehouseId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Warehouse", "warehouseId", in.WarehouseID, m.Reader.Warehouse.Get)
 		if err != nil {
 			return err

@@ -48,7 +48,7 @@ func (f warehouseLevelFields) Product(ctx context.Context, l *ent.WarehouseLevel
 
 func (m mutation) ReportWarehouseLevels(ctx context.Context, in model.ReportWarehouseLevelsInput) (out *model.ReportWarehouseLevelsPayload, err error) {
 	out = &model.ReportWarehouseLevelsPayload{}
-	out.UserErrors, err = change(ctx, "warehouseId", func() error {
+	out.UserErrors, err = change(ctx, func() error {
 		row, err := find(ctx, "Warehouse", "warehouseId", in.WarehouseID, m.Reader.Warehouse.Get)
 		if err != nil {
 			return err
