@@ -51,7 +51,8 @@ func (g guarded) Exec(ctx context.Context) graphql.ResponseHandler {
 	if err := checkVariables(g.Schema(), op.Operation, op.Variables); err != nil {
 		return refuse(ctx, err)
 	}
-	return g.ExecutableSchema.Exec(withPrefetch(ctx))
+	answer := g.ExecutableSchema.Exec(withPrefetch(ctx))
+	return func(ctx context.Context) *graphql.Response { return answer(withPrefetch(ctx)) }
 }
 
 func refuse(ctx context.Context, err error) graphql.ResponseHandler {
