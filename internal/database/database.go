@@ -65,8 +65,7 @@ func Open(ctx context.Context, rawURL string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", redact(rawURL), err), db.Close())
 	}
-	db.reader = ent.NewClient(ent.Driver(entsql.OpenDB(db.dialect, db.read)))
-	db.reader.Use(refuseWrites)
+	db.reader = db.Reader()
 	return db, nil
 }
 
@@ -138,8 +137,12 @@ func refuseWrites(ent.Mutator) ent.Mutator {
 	})
 }
 
-// Reader is a client that only reads. Callers narrow it to a viewer with their own interceptors.
-func (db *DB) Reader() *ent.Client { return db.reader }
+// Reader makes a client that only reads. Callers narrow theirs to a viewer with interceptors of their own.
+func (db *DB) Reader() *ent.Client {
+	c := ent.NewClient(ent.Driver(entsql.OpenDB(db.dialect, db.read)))
+	c.Use(refuseWrites)
+	return c
+}
 
 // Dialect is "sqlite3" or "postgres".
 func (db *DB) Dialect() string { return db.dialect }

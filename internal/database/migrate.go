@@ -104,4 +104,3 @@ func (db *DB) tables() []*schema.Table {
 	}
 	return out
 }
-

@@ -91,6 +91,7 @@ const (
 	lockActivity lockClass = 0x53420001 + iota // one writer of activities at a time: ids come in commit order
 	lockPlan                                   // one planner of a merchant at a time
 	lockSettings                               // one change of a merchant's catalog at a time, for checks across rows
+	lockRuns                                   // one change of a connection's runs at a time
 )
 
 // marks writes n placeholders from the first-th on: "$3,$4" or "?,?".

@@ -32,6 +32,12 @@ const (
 	TooMany      Code = "TOO_MANY"
 )
 
+// Codes of who is asking: nobody known, or one who may not.
+const (
+	Unauthenticated Code = "UNAUTHENTICATED"
+	Forbidden       Code = "FORBIDDEN"
+)
+
 // Codes of faults at a warehouse or a store.
 const (
 	CredentialsRefused Code = "CREDENTIALS_REFUSED"
@@ -43,6 +49,7 @@ const (
 	BadReport          Code = "BAD_REPORT"
 	Throttled          Code = "THROTTLED"
 	Refused            Code = "REFUSED"
+	Held               Code = "HELD"
 )
 
 // Error is a fault with a code. Field is the path into the input that caused it

@@ -1,0 +1,411 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"sync"
+
+	"stockbridge/ent"
+	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/database"
+	"stockbridge/internal/fault"
+	"stockbridge/internal/inventory"
+	"stockbridge/internal/warehouse"
+)
+
+// pull is one pull of a warehouse, for all runs that asked for one while it is under way (spec 3.9).
+type pull struct {
+	cancel  context.CancelCauseFunc
+	waiting int           // runs that want it; guarded by Pipeline.mu
+	done    chan struct{} // closed when it ended; then partial and err stand
+
+	partial error // what did not come through, though something did
+	err     error
+
+	mu       sync.Mutex // guards what follows
+	step     enum.SyncStep
+	counts   database.Counts // reported, changed and rejected
+	problems []database.Problem
+	more     int64 // problems beyond those kept
+}
+
+// pull brings what the warehouse reports into the database and the channel levels up to date with it. partial is what
+// did not come through where something did.
+func (s *syncing) pull(ctx context.Context) (partial, err error) {
+	p, w := s.p, s.conn.Edges.Warehouse
+	p.mu.Lock()
+	pl := p.pulls[w.ID]
+	if pl == nil {
+		pl = &pull{done: make(chan struct{}), step: enum.Waiting}
+		var shared context.Context
+		shared, pl.cancel = context.WithCancelCause(p.base)
+		ok := p.background(func() {
+			pl.partial, pl.err = p.pullAndPlan(shared, w, s.run.ID, pl)
+			p.mu.Lock()
+			if p.pulls[w.ID] == pl {
+				delete(p.pulls, w.ID)
+			}
+			p.mu.Unlock()
+			pl.cancel(nil)
+			close(pl.done)
+		})
+		if !ok {
+			p.mu.Unlock()
+			return nil, errStopping
+		}
+		p.pulls[w.ID] = pl
+	}
+	pl.waiting++
+	p.mu.Unlock()
+
+	stop := s.follow(pl)
+	select {
+	case <-pl.done:
+	case <-ctx.Done():
+		p.mu.Lock()
+		if pl.waiting--; pl.waiting == 0 {
+			pl.cancel(context.Cause(ctx))
+			if p.pulls[w.ID] == pl {
+				delete(p.pulls, w.ID) // the next one to ask gets a pull of its own
+			}
+		}
+		p.mu.Unlock()
+		<-pl.doneIfAlone(p)
+	}
+	stop()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	pl.mu.Lock()
+	problems, more := pl.problems, pl.more
+	pl.mu.Unlock()
+	s.problems(ctx, problems, more)
+	return pl.partial, pl.err
+}
+
+// doneIfAlone is what a run that gives up waits for: the pull's end where nobody else wants it, else nothing.
+func (pl *pull) doneIfAlone(p *Pipeline) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pl.waiting == 0 {
+		return pl.done
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}
+
+// follow tells the pull's progress as the run's own, until the function it returns is called.
+func (s *syncing) follow(pl *pull) (stop func()) {
+	copyOver := func() {
+		pl.mu.Lock()
+		step, c := pl.step, pl.counts
+		pl.mu.Unlock()
+		s.mu.Lock()
+		s.step, s.counts.Reported, s.counts.Changed, s.counts.Rejected = step, c.Reported, c.Changed, c.Rejected
+		s.mu.Unlock()
+	}
+	quit := make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() {
+		every(quit, reportEvery/2, copyOver)
+		copyOver()
+	})
+	return func() { close(quit); done.Wait() }
+}
+
+func (pl *pull) enter(step enum.SyncStep) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	pl.step = step
+}
+
+func (pl *pull) count(change func(*database.Counts)) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	change(&pl.counts)
+}
+
+// problem keeps a problem, or counts it when enough are kept.
+func (pl *pull) problem(p database.Problem) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	if len(pl.problems) < database.MaxProblems {
+		pl.problems = append(pl.problems, p)
+	} else {
+		pl.more++
+	}
+}
+
+// pullAndPlan records every report that waits, oldest first, then plans what they changed.
+func (p *Pipeline) pullAndPlan(ctx context.Context, w *ent.Warehouse, runID int64, pl *pull) (partial, err error) {
+	unlock, err := p.warehouses.lock(ctx, w.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var touched changes
+	if w.Platform != enum.Push {
+		pl.enter(enum.Pulling)
+		partial, err = p.recordReports(ctx, w, runID, pl, &touched)
+	}
+	pl.enter(enum.Planning)
+	// What was recorded is planned also when a later report failed.
+	if perr := p.planChanges(ctx, w, database.IntOf(runID), &touched); perr != nil {
+		return nil, errors.Join(err, perr)
+	}
+	return partial, err
+}
+
+// recordReports takes the reports that wait. A report that cannot be used stays where it is and does not hold up newer
+// ones; one that is held does.
+func (p *Pipeline) recordReports(ctx context.Context, w *ent.Warehouse, runID int64, pl *pull, touched *changes) (partial, err error) {
+	defer wrap(fmt.Sprintf("pull warehouse %q", w.Name), &err)
+	src, err := p.cfg.Source(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	recorded := 0
+	var unusable []error
+	for {
+		report, err := src.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = p.take(ctx, w, report, runID, pl, touched)
+		var hold held
+		switch {
+		case err == nil:
+			recorded++
+			continue
+		case errors.As(err, &hold):
+			pl.problem(describe(report.Name(), err))
+			return nil, err
+		case fault.CodeOf(err) != fault.BadReport:
+			return nil, fmt.Errorf("report %s: %w", report.Name(), err)
+		}
+		pl.problem(describe(report.Name(), err))
+		unusable = append(unusable, err)
+		if err := report.Fail(ctx, err); err != nil {
+			return nil, fmt.Errorf("report %s: %w", report.Name(), err)
+		}
+	}
+	switch {
+	case len(unusable) == 0:
+		return nil, nil
+	case recorded == 0:
+		return nil, unusable[0]
+	default:
+		return partially{unusable[0]}, nil
+	}
+}
+
+// take reads one report to its end and only then records it.
+func (p *Pipeline) take(ctx context.Context, w *ent.Warehouse, report warehouse.Report, runID int64, pl *pull, touched *changes) (err error) {
+	in := newSpool()
+	defer func() { err = errors.Join(err, in.close()) }()
+	pl.enter(enum.Pulling)
+	rejected := &rejects{}
+	err = report.Read(ctx, func(l warehouse.Level, bad *warehouse.RowError) error {
+		if bad != nil {
+			rejected.add(bad)
+			pl.count(func(c *database.Counts) { c.Reported++; c.Rejected++ })
+			pl.problem(database.Problem{Kind: enum.RowProblem, Report: report.Name(), Line: bad.Line, SKU: bad.SKU, Message: bad.Reason})
+			return nil
+		}
+		if l.Note != "" {
+			pl.problem(database.Problem{Kind: enum.RowNote, Report: report.Name(), Line: l.Line, SKU: l.SKU, Message: l.Note})
+		}
+		pl.count(func(c *database.Counts) { c.Reported++ })
+		return in.add(l)
+	})
+	complete := report.Complete()
+	if errors.Is(err, warehouse.ErrEmpty) && complete {
+		return held{fault.Wrap(err, fault.Held, "%s is a complete report without a single level: nothing was changed; release it to set every level to what the policy for missing SKUs says, or reject it", report.Name())}
+	}
+	if err != nil {
+		return err
+	}
+	pl.enter(enum.Recording)
+	rec := p.recording(w, database.IntOf(runID), complete, rejected)
+	if complete {
+		if err := p.guard(ctx, w, report.Name(), in, rec); err != nil {
+			return err
+		}
+	}
+	overridden := func(k database.LevelKey, line int64) {
+		pl.problem(database.Problem{Kind: enum.RowNote, Report: report.Name(), Line: int(line), SKU: k.SKU, Message: "the same SKU and facility come again further down; the last row counts"})
+	}
+	before := rec.Changed
+	err = p.record(ctx, rec, in.levels(overridden), func() {
+		moved := rec.Changed - before
+		before = rec.Changed
+		pl.count(func(c *database.Counts) { c.Changed += moved })
+	})
+	touched.add(rec)
+	if err != nil {
+		return err
+	}
+	if err := report.Accept(ctx); err != nil {
+		return fmt.Errorf("recorded, but not put away (it is read again at the next pull, which does no harm): %w", err)
+	}
+	return nil
+}
+
+// recording prepares to record a report of a warehouse.
+func (p *Pipeline) recording(w *ent.Warehouse, run database.Int, complete bool, rejected *rejects) *database.Recording {
+	return &database.Recording{MerchantID: w.MerchantID, WarehouseID: w.ID, Source: inventory.QuantitySource(w.QuantitySource), Run: run,
+		ZeroMissing: complete && w.MissingSkuPolicy == enum.Zero && !rejected.many, Spare: rejected.skus}
+}
+
+// record hands a sorted report to the database, page by page.
+func (p *Pipeline) record(ctx context.Context, rec *database.Recording, levels iter.Seq2[database.ReportedLevel, error], recorded func()) error {
+	page := make([]database.ReportedLevel, 0, rec.PageRows())
+	flush := func(last bool) error {
+		mark := rec.Mark
+		if err := p.db.Record(ctx, rec, page, last); err != nil {
+			return err
+		}
+		if rec.Mark != mark {
+			p.own(rec.Mark)
+		}
+		recorded()
+		page = page[:0]
+		return nil
+	}
+	for l, err := range levels {
+		if err != nil {
+			return err
+		}
+		if len(page) == cap(page) {
+			if err := flush(false); err != nil {
+				return err
+			}
+		}
+		page = append(page, l)
+	}
+	return flush(true)
+}
+
+// guard holds a complete report that would lower too many SKUs to zero (spec 3.10).
+func (p *Pipeline) guard(ctx context.Context, w *ent.Warehouse, name string, in *spool, rec *database.Recording) error {
+	d, err := p.drops(ctx, rec, in)
+	if err != nil {
+		return err
+	}
+	if d.known > 0 && d.reported == 0 {
+		return held{fault.New(fault.Held, "%s is a complete report without a single usable level: nothing was changed", name)}
+	}
+	if d.lowered*100 > int64(w.MaxDropPercent)*d.known {
+		return held{fault.New(fault.Held, "%s would lower %d of the %d SKUs known at warehouse %q to zero, more than the %d%% it may (maxDropPercent): nothing was changed; if the report is right, raise maxDropPercent and sync again",
+			name, d.lowered, d.known, w.Name, w.MaxDropPercent)}
+	}
+	return nil
+}
+
+type drops struct{ known, lowered, reported int64 } // SKUs
+
+// drops merges a report with what is stored and counts the SKUs that are known and those it would lower to zero.
+func (p *Pipeline) drops(ctx context.Context, rec *database.Recording, in *spool) (d drops, err error) {
+	next, stop := iter.Pull2(in.levels(nil))
+	defer stop()
+	incoming, err, more := next()
+	var sku string // the known one at hand, "" before the first
+	var before, after int64
+	// consume takes reported levels as long as they are wanted, and adds those of the SKU at hand.
+	consume := func(wanted func(database.LevelKey) bool) error {
+		for more && err == nil && wanted(incoming.LevelKey) {
+			d.reported++
+			if incoming.SKU == sku {
+				after += incoming.Figure(rec.Source)
+			}
+			incoming, err, more = next()
+		}
+		return err
+	}
+	settle := func() error {
+		if err := consume(func(k database.LevelKey) bool { return k.SKU <= sku }); err != nil || sku == "" {
+			return err
+		}
+		d.known++
+		if before > 0 && after <= 0 {
+			d.lowered++
+		}
+		return nil
+	}
+	err = errors.Join(err, p.db.ScanLevels(ctx, rec.WarehouseID, func(s database.StoredLevel) error {
+		if s.SKU != sku {
+			if err := settle(); err != nil {
+				return err
+			}
+			if err := consume(func(k database.LevelKey) bool { return k.SKU < s.SKU }); err != nil {
+				return err
+			}
+			sku, before, after = s.SKU, 0, 0
+		}
+		before += s.Figure(rec.Source)
+		if err := consume(func(k database.LevelKey) bool { return k.Compare(s.LevelKey) < 0 }); err != nil {
+			return err
+		}
+		if more && incoming.LevelKey == s.LevelKey {
+			return consume(func(k database.LevelKey) bool { return k == s.LevelKey })
+		}
+		if !rec.ZeroMissing || rec.Spare[s.SKU] {
+			after += s.Figure(rec.Source)
+		}
+		return nil
+	}))
+	if err == nil {
+		err = settle()
+	}
+	if err == nil {
+		err = consume(func(database.LevelKey) bool { return true })
+	}
+	return d, err
+}
+
+// rejects remembers the SKUs of rows that could not be used: they are named, so they are not missing.
+type rejects struct {
+	skus map[string]bool
+	many bool // more than are remembered: nothing counts as missing then
+}
+
+func (r *rejects) add(bad *warehouse.RowError) {
+	if bad.SKU == "" || r.many {
+		return
+	}
+	if r.skus == nil {
+		r.skus = map[string]bool{}
+	}
+	r.skus[bad.SKU] = true
+	r.many = len(r.skus) > 100_000
+}
+
+// changes gathers what several reports changed, to be planned once.
+type changes struct {
+	skus  []string
+	many  bool
+	marks []int64
+}
+
+func (c *changes) add(rec *database.Recording) {
+	if rec.Mark != 0 {
+		c.marks = append(c.marks, rec.Mark)
+	}
+	c.many = c.many || rec.Many || len(c.skus)+len(rec.SKUs) > database.MaxSKUs
+	if c.many {
+		c.skus = nil
+		return
+	}
+	c.skus = append(c.skus, rec.SKUs...)
+	slices.Sort(c.skus)
+	c.skus = slices.Compact(c.skus)
+}
