@@ -12,18 +12,19 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
+
+	"stockbridge/internal/fault"
 )
 
 // Codes of top-level errors (spec section 5). Documents that do not parse or fit the schema have gqlgen's
 // GRAPHQL_PARSE_FAILED and GRAPHQL_VALIDATION_FAILED.
 const (
-	unauthenticated = "UNAUTHENTICATED"
-	internal        = "INTERNAL"
-	badRequest      = "BAD_REQUEST"
-	timedOut        = "TIMEOUT"
-	tooComplex      = "TOO_COMPLEX"
-	tooDeep         = "TOO_DEEP"
-	tooMany         = "TOO_MANY_SUBSCRIPTIONS"
+	internal   fault.Code = "INTERNAL"
+	badRequest fault.Code = "BAD_REQUEST"
+	timedOut   fault.Code = "TIMEOUT"
+	tooComplex fault.Code = "TOO_COMPLEX"
+	tooDeep    fault.Code = "TOO_DEEP"
+	tooLarge   fault.Code = "TOO_LARGE"
 )
 
 // maxTokens of a document. Large input belongs into variables.
@@ -55,8 +56,8 @@ func (e *engine) broke(ctx context.Context, p any) *gqlerror.Error {
 }
 
 // fail makes a top-level error.
-func fail(code, message string) *gqlerror.Error {
-	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}}
+func fail(code fault.Code, message string) *gqlerror.Error {
+	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": string(code)}}
 }
 
 // prepare parses, bounds and checks what a client sent. On errors the response to give is returned instead.

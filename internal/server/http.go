@@ -18,6 +18,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"stockbridge/internal/fault"
 )
 
 // Media types of answers.
@@ -47,20 +49,14 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.socket(w, r)
 		return
 	}
-	secret, ok := bearer(r.Header.Get("Authorization"))
-	if !ok {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		refuse(w, http.StatusUnauthorized, unauthenticated, "not signed in: send the header Authorization: Bearer <token>")
-		return
-	}
-	ctx, err := s.signIn(r.Context(), secret)
+	ctx, secret, err := s.signIn(r.Context(), r.Header.Values("Authorization"))
 	if err != nil {
 		s.refuseSignIn(w, r, err)
 		return
 	}
-	params, fault := s.params(w, r)
-	if fault != nil {
-		refuse(w, fault.status, fault.code, fault.message)
+	params, bad := s.params(w, r)
+	if bad != nil {
+		refuse(w, bad.status, bad.code, bad.message)
 		return
 	}
 	requestOf(ctx).operation = params.OperationName
@@ -103,8 +99,9 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 
 // malformed is a request that is none of GraphQL.
 type malformed struct {
-	status        int
-	code, message string
+	status  int
+	code    fault.Code
+	message string
 }
 
 // params reads the request. The message never repeats what was sent.
@@ -139,9 +136,9 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		_ = control.SetReadDeadline(time.Now().Add(bodyWait)) // not every connection has one, in tests
 		err = decode(http.MaxBytesReader(w, r.Body, s.MaxBody), &raw)
 		_ = control.SetReadDeadline(time.Time{})
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, &malformed{http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf("the request is larger than %d bytes; send it in parts", s.MaxBody)}
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, &malformed{http.StatusRequestEntityTooLarge, tooLarge, fmt.Sprintf("the request is larger than %d bytes; send it in parts", s.MaxBody)}
 		}
 		if err != nil {
 			return nil, &malformed{http.StatusBadRequest, badRequest, `the body is not one JSON object {"query": "…", "operationName": "…", "variables": {…}}`}
@@ -258,7 +255,7 @@ func encode(resp *graphql.Response) []byte {
 }
 
 // refuse answers a request that no operation was run for.
-func refuse(w http.ResponseWriter, status int, code, message string) {
+func refuse(w http.ResponseWriter, status int, code fault.Code, message string) {
 	w.Header().Set("Content-Type", plainJSON+"; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(encode(&graphql.Response{Errors: gqlerror.List{fail(code, message)}})) // a client that is gone needs no answer

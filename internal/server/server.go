@@ -16,14 +16,15 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"stockbridge/internal/access"
 )
 
 // Config of a Server. Schema, Authenticate, Ready and Log must be set.
 type Config struct {
 	Schema graphql.ExecutableSchema
-	// Authenticate finds who a secret belongs to. It returns a context that carries the viewer, and the viewer's name for
-	// the log. An unknown, expired or revoked secret is a fault with code UNAUTHENTICATED.
-	Authenticate func(ctx context.Context, secret string) (_ context.Context, name string, _ error)
+	// Authenticate finds who a secret belongs to. An unknown, expired or revoked one is a fault with code UNAUTHENTICATED.
+	Authenticate func(ctx context.Context, secret string) (*access.Viewer, error)
 	// Present turns a resolver's error into what clients see; nil shows the error's own words.
 	Present graphql.ErrorPresenterFunc
 	// Ready tells in words why requests cannot be served; nil that they can.

@@ -20,6 +20,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"stockbridge/internal/access"
 	"stockbridge/internal/fault"
 )
 
@@ -72,7 +73,11 @@ func (t toy) Exec(ctx context.Context) graphql.ResponseHandler {
 			return graphql.OneShot(graphql.ErrorResponse(ctx, "introspection is off"))
 		}
 	}
-	data, err := json.Marshal(map[string]any{field.Alias: ctx.Value(viewerKey{})})
+	viewer, err := access.From(ctx)
+	if err != nil {
+		panic(err)
+	}
+	data, err := json.Marshal(map[string]any{field.Alias: viewer.Name})
 	if err != nil {
 		panic(err)
 	}
@@ -83,8 +88,6 @@ func (t toy) late(ctx context.Context) *graphql.Response {
 	<-ctx.Done()
 	return graphql.ErrorResponse(ctx, "%v", ctx.Err())
 }
-
-type viewerKey struct{}
 
 // running is a server on loopback that knows the secret "good".
 type running struct {
@@ -118,16 +121,16 @@ func start(t *testing.T, change func(*Config)) *running {
 	r := &running{log: &lockedBuffer{}}
 	c := Config{
 		Schema: newToy(),
-		Authenticate: func(ctx context.Context, secret string) (context.Context, string, error) {
+		Authenticate: func(_ context.Context, secret string) (*access.Viewer, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			switch {
 			case secret == "unlucky":
-				return nil, "", errors.New("the database is away")
+				return nil, errors.New("the database is away")
 			case secret != "good" || r.revoked:
-				return nil, "", fault.New(unauthenticated, "unknown token")
+				return nil, fault.New(fault.Unauthenticated, "unknown token")
 			}
-			return context.WithValue(ctx, viewerKey{}, "ada"), "ada", nil
+			return &access.Viewer{Name: "ada"}, nil
 		},
 		Ready: func(context.Context) error { return nil },
 		Log:   slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -67,18 +67,13 @@ var writeBuffers sync.Pool
 // socket upgrades a request and serves it until the client or the server ends it.
 func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	if !s.originAllowed(r) {
-		refuse(w, http.StatusForbidden, "FORBIDDEN", "pages of another origin may not open sockets here, except those of --allow-origin")
+		refuse(w, http.StatusForbidden, fault.Forbidden, "pages of another origin may not open sockets here, except those of --allow-origin")
 		return
 	}
 	ctx, secret := r.Context(), ""
-	if header := r.Header.Get("Authorization"); header != "" {
+	if header := r.Header.Values("Authorization"); len(header) > 0 {
 		var err error
-		if secret, _ = bearer(header); secret == "" {
-			err = fault.New(unauthenticated, "not signed in: send the header Authorization: Bearer <token>")
-		} else {
-			ctx, err = s.signIn(ctx, secret)
-		}
-		if err != nil {
+		if ctx, secret, err = s.signIn(ctx, header); err != nil {
 			s.refuseSignIn(w, r, err)
 			return
 		}
@@ -162,27 +157,26 @@ func (c *socket) init(m message) {
 		c.close(closeInvalid, "Invalid message: the payload of connection_init is not an object")
 		return
 	}
-	ctx, err := c.ctx, error(nil)
+	ctx, secret, err := c.ctx, c.secret, error(nil)
 	for name, value := range payload {
 		if strings.EqualFold(name, "Authorization") {
-			text, _ := value.(string)
-			if c.secret, _ = bearer(text); c.secret != "" {
-				ctx, err = c.signIn(c.ctx, c.secret)
-			}
+			text, _ := value.(string) // what is no text is no bearer
+			ctx, secret, err = c.signIn(c.ctx, []string{text})
 		}
 	}
-	if err == nil && c.secret == "" {
-		err = fault.New(unauthenticated, `not signed in: send {"Authorization": "Bearer <token>"} as payload of connection_init`)
-	}
-	if err != nil {
-		if fault.CodeOf(err) != unauthenticated {
-			c.Log.Error("sign in", "err", err)
-			c.close(websocket.CloseTryAgainLater, "the token cannot be looked up now")
-			return
-		}
+	switch {
+	case err != nil && fault.CodeOf(err) != fault.Unauthenticated:
+		c.Log.ErrorContext(c.ctx, "sign in", "err", err)
+		c.close(websocket.CloseTryAgainLater, "the token cannot be looked up now")
+		return
+	case err != nil:
 		c.close(closeForbidden, "Forbidden: "+fault.Message(err))
 		return
+	case secret == "":
+		c.close(closeForbidden, `Forbidden: send {"Authorization": "Bearer <token>"} as payload of connection_init`)
+		return
 	}
+	c.secret = secret
 	c.ctx, c.acked = ctx, true
 	c.send(message{Type: "connection_ack"})
 	c.work.Go(c.keepAlive)
@@ -202,8 +196,8 @@ func (c *socket) keepAlive() {
 				continue
 			}
 			checked = now
-			if _, _, err := c.Authenticate(c.ctx, c.secret); fault.CodeOf(err) == unauthenticated {
-				c.close(closeForbidden, "Forbidden: "+fault.Message(err))
+			if c.revoked(c.ctx, c.secret) {
+				c.close(closeForbidden, "Forbidden: the token was revoked, or has expired")
 			}
 		}
 	}
@@ -246,7 +240,7 @@ func (c *socket) subscribe(m message) {
 		c.close(closeTaken, "Subscriber for "+m.ID+" already exists")
 	case full:
 		cancel()
-		c.refuse(m.ID, gqlerror.List{fail(tooMany, "100 operations are under way on this socket: complete some, or open another")})
+		c.refuse(m.ID, gqlerror.List{fail(fault.TooMany, "100 operations are under way on this socket: complete some, or open another")})
 	default:
 		c.work.Go(func() {
 			defer cancel()

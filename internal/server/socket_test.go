@@ -220,7 +220,7 @@ func TestSocketOperationsAreBounded(t *testing.T) {
 	}
 	c.send(subscribe("more", "{ who }"))
 	_, text, err := c.ReadMessage()
-	if err != nil || !strings.Contains(string(text), tooMany) {
+	if err != nil || !strings.Contains(string(text), "TOO_MANY") {
 		t.Errorf("%s %v", text, err)
 	}
 }

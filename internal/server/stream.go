@@ -9,8 +9,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-
-	"stockbridge/internal/fault"
 )
 
 // stream runs a subscription as server-sent events: next for each response, complete after the last. A stream that the
@@ -68,7 +66,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 		case now := <-life.C:
 			if now.Sub(checked) >= s.pace.recheck {
 				checked = now
-				if _, _, err := s.Authenticate(ctx, secret); fault.CodeOf(err) == unauthenticated {
+				if s.revoked(ctx, secret) {
 					return
 				}
 			}
