@@ -144,7 +144,7 @@ func (t *tx) plan(ctx context.Context, merchantID int64, run Int, skus []string,
 		return 0, err
 	}
 	targets := inventory.NewRules(w.setup).Plan(catalog, levels, outputs)
-	return t.store(ctx, merchantID, run, w, outputs, targets, byKey)
+	return t.bring(ctx, merchantID, run, w, outputs, targets, byKey)
 }
 
 // catalog reads what bears on the SKUs: which others are to be planned with them (outputs), all that bear on those
@@ -295,8 +295,8 @@ func (t *tx) channelRows(ctx context.Context, into map[channelKey]channelRow, qu
 	return nil
 }
 
-// store brings the stored channel levels of the outputs to the targets.
-func (t *tx) store(ctx context.Context, merchantID int64, run Int, w *world, outputs []string, targets []inventory.Target, byKey bool) (int64, error) {
+// bring brings the stored channel levels of the outputs to the targets.
+func (t *tx) bring(ctx context.Context, merchantID int64, run Int, w *world, outputs []string, targets []inventory.Target, byKey bool) (int64, error) {
 	rows := map[channelKey]channelRow{}
 	among, arg := t.db.among("sku", outputs)
 	if err := t.channelRows(ctx, rows, "WHERE merchant_id = ? AND "+among, merchantID, arg); err != nil {

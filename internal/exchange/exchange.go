@@ -92,6 +92,13 @@ func Open(cfg Config) (FS, error) {
 	return nil, fault.At("url", fault.Invalid, "url %s is of no kind known here; write it as file:///dir or sftp://user@host:port/dir", u)
 }
 
+// refusal is a no of our own.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+const errNotFile = refusal("it is not a file")
+
 // refused tells a client of an operation that the tree at where said no to.
 func refused(op, where string, err error) error {
 	words := err.Error()

@@ -42,7 +42,7 @@ func parseHostKeys(text string) (hostKeys, error) {
 			err = errors.New("no key found")
 		}
 		if err != nil {
-			return h, fault.Wrap(err, fault.Invalid, "hostKey cannot be read (%v); give a line as ssh-keyscan prints it, or a fingerprint SHA256:…", err)
+			return h, fault.At("hostKey", fault.Invalid, "hostKey cannot be read (%v); give a line as ssh-keyscan prints it, or a fingerprint SHA256:…", err)
 		}
 		h.keys = append(h.keys, key)
 	}

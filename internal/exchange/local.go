@@ -117,8 +117,6 @@ func (l *local) Open(ctx context.Context, name string) (rc io.ReadCloser, err er
 	return rc, err
 }
 
-var errNotFile = errors.New("it is not a file")
-
 type localFile struct {
 	ctx   context.Context
 	f     *os.File

@@ -148,7 +148,7 @@ func (r *remote) WriteFile(ctx context.Context, name string, from io.Reader) err
 			// A server out of space may say so neither on write nor on close.
 			var info fs.FileInfo
 			if info, err = c.Stat(tmp); err == nil && info.Size() != src.n {
-				err = fmt.Errorf("%d bytes were sent, but %d are there", src.n, info.Size())
+				err = refusal(fmt.Sprintf("%d bytes were sent, but %d are there", src.n, info.Size()))
 			}
 		}
 		if err == nil {
@@ -192,8 +192,7 @@ func (r *remote) Close() error {
 	if r.conn == nil {
 		return nil
 	}
-	r.conn.close()
-	<-r.conn.gone
+	r.conn.end()
 	r.conn = nil
 	return nil
 }
@@ -220,17 +219,22 @@ func (r *remote) watched(ctx context.Context, c *conn, op, name string, f func(w
 	err := f(w)
 	w.end()
 	var status *sftp.StatusError
+	var own refusal
+	var pathErr *fs.PathError
 	switch {
 	case err == nil, err == io.EOF:
 		return err
 	case ctx.Err() != nil:
+		c.end()
 		return ctx.Err()
 	case w.late.Load():
+		c.end()
 		return fault.Wrap(err, fault.Unreachable, "%s %s/%s: the server made no progress for %s", op, r.url, name, r.cfg.Timeout)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrExist),
-		errors.As(err, &status), c.alive():
+		errors.As(err, &status), errors.As(err, &own), errors.As(err, &pathErr):
 		return refused(op, r.url+"/"+name, err)
 	}
+	c.end() // if it is still there, it cannot be trusted
 	return fault.Wrap(err, fault.Unreachable, "%s %s/%s: the connection was lost (%v)", op, r.url, name, err)
 }
 

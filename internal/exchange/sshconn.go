@@ -26,6 +26,12 @@ type conn struct {
 
 func (c *conn) close() { c.net.Close() }
 
+// end closes the connection and waits until it is noticed.
+func (c *conn) end() {
+	c.close()
+	<-c.gone
+}
+
 func (c *conn) alive() bool {
 	select {
 	case <-c.gone:

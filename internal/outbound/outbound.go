@@ -1,5 +1,6 @@
 // Package outbound is how Stockbridge reaches other systems: every dial is checked
-// against the address it really goes to, redirects and re-resolved names included.
+// against the address it really goes to, redirects and re-resolved names included,
+// and replies and failures are judged by one rule.
 package outbound
 
 import (
@@ -39,10 +40,12 @@ func (p Policy) Dialer() *net.Dialer {
 }
 
 // Client makes an HTTP client that keeps connections, up to perHost of them, and
-// gives up on a reply whose header does not come within wait. It follows no redirect to
-// another scheme than http and https, and at most five.
+// gives up on a reply whose header does not come within wait. It uses no proxy, since that would dial unchecked.
+//
+// Only GET and HEAD follow redirects, five at most and never from https to http;
+// to another origin they carry no header that may hold a secret. Other methods get the redirecting reply itself.
 func (p Policy) Client(perHost int, wait time.Duration) *http.Client {
-	t := &http.Transport{
+	return &http.Client{CheckRedirect: follow, Transport: &http.Transport{
 		DialContext:           p.Dialer().DialContext,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          perHost,
@@ -52,27 +55,56 @@ func (p Policy) Client(perHost int, wait time.Duration) *http.Client {
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: wait,
 		ExpectContinueTimeout: time.Second,
-	}
-	return &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
-		if len(via) >= 5 {
-			return fault.New(fault.BadReply, "redirected more than five times, last to %s", req.URL.Redacted())
-		}
-		return nil
 	}}
 }
+
+func follow(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if first.Method != http.MethodGet && first.Method != http.MethodHead {
+		return http.ErrUseLastResponse
+	}
+	if len(via) > 5 {
+		return fault.New(fault.BadReply, "redirected more than five times, last to %s; set the url to where it leads", req.URL.Redacted())
+	}
+	if first.URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return fault.New(fault.BadReply, "redirected from https to %s, which is not encrypted", req.URL.Redacted())
+	}
+	if req.URL.Host != first.URL.Host || req.URL.Scheme != first.URL.Scheme {
+		// net/http takes Authorization and cookies off, but not the headers in which platforms want their tokens.
+		kept := http.Header{}
+		for _, name := range []string{"Accept", "User-Agent"} {
+			if v := req.Header.Values(name); v != nil {
+				kept[name] = v
+			}
+		}
+		req.Header = kept
+	}
+	return nil
+}
+
+// nat64 carries an IPv4 address in its last four bytes (RFC 6052): on networks that have IPv6 only, every IPv4 host has such
+// an address, so the address inside decides.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// globalV6 is all that is given out as global unicast addresses so far (RFC 4291, IANA registry).
+var globalV6 = netip.MustParsePrefix("2000::/3")
 
 // Prefixes that netip does not class as private but that are not the public internet (RFC 6890 and its registries).
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001::/23"),
-	netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("3fff::/20"),
 }
 
 func public(a netip.Addr) bool {
 	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Zone() != "" {
+	if nat64.Contains(a) {
+		b := a.As16()
+		a = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Zone() != "" || a.Is6() && !globalV6.Contains(a) {
 		return false
 	}
 	for _, p := range special {

@@ -82,7 +82,9 @@ var secretFields = []string{"password", "privateKey", "passphrase", "token", "si
 const SecretsKey = "secrets"
 
 // place ties sealed secrets to what they are for and whose they are.
-func place(kind string, merchantID int64) string { return fmt.Sprintf("%s of merchant %d", kind, merchantID) }
+func place(kind string, merchantID int64) string {
+	return fmt.Sprintf("%s of merchant %d", kind, merchantID)
+}
 
 // StoreWarehouse checks the settings and makes what a row keeps of them. Fault fields are relative to the platform's input.
 func (p *Platforms) StoreWarehouse(merchantID int64, w Warehouse) (database.PlatformSettings, error) {

@@ -26,7 +26,8 @@ const (
 
 // Server is a running server. It serves the machine's own files, so URLs name directories by their absolute path.
 type Server struct {
-	Addr string // host:port
+	Addr        string // host:port
+	Interactive bool   // ask for the password by keyboard-interactive only; set before the first dial
 
 	mu         sync.Mutex
 	hostKeys   []ssh.Signer
@@ -145,10 +146,17 @@ func (s *Server) serve(c net.Conn) {
 	}()
 	cfg := &ssh.ServerConfig{
 		PasswordCallback: func(meta ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
-			if meta.User() == Username && string(password) == Password {
+			if meta.User() == Username && string(password) == Password && !s.Interactive {
 				return nil, nil
 			}
 			return nil, errors.New("wrong password")
+		},
+		KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			answers, err := ask("", "", []string{"Account: ", "Password: "}, []bool{true, false})
+			if err == nil && (len(answers) != 2 || answers[1] != Password || !s.Interactive) {
+				err = errors.New("wrong answers")
+			}
+			return nil, err
 		},
 		PublicKeyCallback: func(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			if meta.User() == Username && string(key.Marshal()) == string(s.clientKey.Marshal()) {

@@ -1,0 +1,297 @@
+// Package httpstore pushes levels to a shop of one's own making: signed JSON over
+// HTTP (wire.md, "HTTP store").
+package httpstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stockbridge/internal/channel"
+	"stockbridge/internal/fault"
+	"stockbridge/internal/outbound"
+)
+
+const (
+	replyLimit = 4 << 20 // bytes of a reply that are read
+	inARow     = 3       // batches without a usable answer after which the store counts as down
+)
+
+// Config says where a store is and how to talk to it.
+type Config struct {
+	URL           string        // http or https; a query is kept, a user is not taken
+	Token         string        // sent as Bearer; "" for none
+	SigningSecret string        // key of the HMAC-SHA256 over the body; "" for no signature
+	BatchSize     int           // levels per request, 1 to 10,000; 0: 250
+	Concurrency   int           // requests under way at once, 1 to 64; 0: 4
+	PerSecond     float64       // requests per second at most, up to 1,000; 0: no limit
+	Timeout       time.Duration // for one request and its reply; 0: 30 s
+	Store         string        // the store's public id, for Test
+
+	Network outbound.Policy
+	Retry   outbound.Retry // its clock is used for all waiting
+}
+
+// Store is a connected HTTP store.
+type Store struct {
+	cfg    Config
+	client *http.Client
+	host   string // for words
+	pace   *outbound.Pace
+	hide   *strings.Replacer // takes our secrets out of the store's words
+	silent atomic.Int32      // batches in a row without a usable answer
+}
+
+var _ channel.Sink = (*Store)(nil)
+
+// New checks the configuration, with faults at fields "url", "token", "batchSize", "concurrency" and
+// "requestsPerSecond", and dials nothing.
+func New(cfg Config) (*Store, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		// Not repeated: an unreadable URL may hold a password.
+		return nil, fault.At("url", fault.Invalid, "the url cannot be used; write it as https://host/path")
+	}
+	if u.User != nil || u.Fragment != "" {
+		return nil, fault.At("url", fault.Invalid, "the url of %s holds a user, a password or a fragment; take it out, and set token to sign in", u.Host)
+	}
+	if strings.ContainsFunc(cfg.Token, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return nil, fault.At("token", fault.Invalid, "the token holds a line break or another control character; take it out")
+	}
+	cfg.BatchSize, cfg.Concurrency = cmp.Or(cfg.BatchSize, 250), cmp.Or(cfg.Concurrency, 4)
+	cfg.Retry.Budget = cmp.Or(cfg.Retry.Budget, 2*time.Minute)
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	switch {
+	case cfg.BatchSize < 1 || cfg.BatchSize > 10_000:
+		return nil, fault.At("batchSize", fault.OutOfRange, "batchSize is %d; set it from 1 to 10000", cfg.BatchSize)
+	case cfg.Concurrency < 1 || cfg.Concurrency > 64:
+		return nil, fault.At("concurrency", fault.OutOfRange, "concurrency is %d; set it from 1 to 64", cfg.Concurrency)
+	case !(cfg.PerSecond >= 0 && cfg.PerSecond <= 1000):
+		return nil, fault.At("requestsPerSecond", fault.OutOfRange, "requestsPerSecond is %g; set it up to 1000, or 0 for no limit", cfg.PerSecond)
+	}
+	var secrets []string
+	for _, s := range []string{cfg.Token, cfg.SigningSecret} {
+		if len(s) >= 8 { // a shorter one is in any text by chance
+			secrets = append(secrets, s, "[secret]")
+		}
+	}
+	s := &Store{
+		cfg: cfg, client: cfg.Network.Client(cfg.Concurrency, cfg.Timeout),
+		host: u.Scheme + "://" + u.Host, pace: outbound.NewPace(cfg.PerSecond, cfg.Retry.Clock), hide: strings.NewReplacer(secrets...),
+	}
+	s.client.Timeout = cfg.Timeout // the body of a reply may stall too
+	return s, nil
+}
+
+// Capabilities are the configured bounds.
+func (s *Store) Capabilities() channel.Capabilities {
+	return channel.Capabilities{MaxBatch: s.cfg.BatchSize, Concurrency: s.cfg.Concurrency}
+}
+
+// Close lets go of idle connections.
+func (s *Store) Close() error {
+	s.client.CloseIdleConnections()
+	return nil
+}
+
+// Push sends a batch, anew under the same Idempotency-Key while that can help, and in halves if the store finds
+// it too large (413).
+//
+// Errors: CREDENTIALS_REFUSED; THROTTLED when the store wants longer waits than our patience; ADDRESS_REFUSED; REFUSED
+// when it has moved; UNREACHABLE when no connection came about, or three batches in a row
+// were sent and got no answer or 5xx; BAD_REPLY when the last of those got one not to be understood. A single such batch
+// is Unknown and no error: it may itself be what the store chokes on, and must not hold up the others.
+func (s *Store) Push(ctx context.Context, batch channel.Batch) ([]channel.Outcome, error) {
+	if len(batch.Levels) == 0 {
+		return nil, ctx.Err()
+	}
+	body, err := encode(batch)
+	if err != nil {
+		return nil, err
+	}
+	var reply outbound.Reply
+	taken := false // whether the store may have taken an attempt whose answer we do not know
+	err = s.cfg.Retry.Do(ctx, func() (err error) {
+		if err = s.pace.Wait(ctx); err != nil {
+			return err
+		}
+		reply, err = s.attempt(ctx, batch.Key, body)
+		var again *outbound.Again
+		if errors.As(err, &again) && again.Throttled {
+			if again.After <= s.cfg.Retry.Budget { // a longer wait is not begun
+				s.pace.Hold(again.After)
+			}
+		} else if reply.Status == 0 && reply.Sent || reply.Status >= 500 {
+			taken = true
+		}
+		return err
+	})
+	if reply.Status == http.StatusRequestEntityTooLarge && len(batch.Levels) > 1 && ctx.Err() == nil {
+		return s.halves(ctx, batch)
+	}
+	return s.judge(ctx, batch.Levels, reply, err, taken)
+}
+
+// attempt makes one request. A reply other than 2xx is an error, as outbound.Reply.Check has it.
+func (s *Store) attempt(ctx context.Context, key string, body []byte) (outbound.Reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(body))
+	if err != nil {
+		return outbound.Reply{}, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "Stockbridge")
+	req.Header.Set("Idempotency-Key", key)
+	if s.cfg.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+s.cfg.Token)
+	}
+	if s.cfg.SigningSecret != "" {
+		mac := hmac.New(sha256.New, []byte(s.cfg.SigningSecret))
+		mac.Write(body)
+		req.Header.Set("X-Stockbridge-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	}
+	reply, err := outbound.Send(s.client, req, replyLimit)
+	if err != nil {
+		return reply, err
+	}
+	if reply.Status > 299 { // words, not results
+		reply.Body = []byte(s.hide.Replace(string(reply.Body)))
+	}
+	return reply, reply.Check(s.cfg.Retry.Clock.Time())
+}
+
+// judge tells the outcomes of a batch from its last reply or failure, and whether the store can be used at all.
+func (s *Store) judge(ctx context.Context, levels []channel.Level, reply outbound.Reply, err error, taken bool) ([]channel.Outcome, error) {
+	if err == nil {
+		var outcomes []channel.Outcome
+		if outcomes, err = s.results(reply, levels); err == nil {
+			s.silent.Store(0)
+			return outcomes, nil
+		}
+	}
+	code := fault.CodeOf(err)
+	all := channel.Outcome{Verdict: channel.Refused, Code: string(code), Message: outbound.Excerpt([]byte(fault.Message(err)))}
+	if reply.Status >= 400 {
+		all.Message = cmp.Or(outbound.Excerpt(reply.Body), reply.StatusText())
+		if code == fault.Refused || code == fault.Unreachable {
+			all.Code = fmt.Sprintf("HTTP_%d", reply.Status)
+		}
+	}
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		all = channel.Outcome{Verdict: channel.Unsent, Message: "canceled before the store answered"}
+	case code == fault.Refused && reply.Status >= 400: // about these levels
+		s.silent.Store(0)
+		err = nil
+	case code == fault.BadReply, code == fault.Unreachable && (reply.Sent || reply.Status != 0):
+		all.Verdict = channel.Unknown
+		err = s.unanswered(err)
+	case reply.Status == 0:
+		all.Verdict = channel.Unsent
+	}
+	if taken { // the last answer does not tell what came of an attempt before it
+		all.Verdict = channel.Unknown
+	}
+	return slices.Repeat([]channel.Outcome{all}, len(levels)), err
+}
+
+// results reads a 2xx reply, without our secrets if the store repeats them.
+func (s *Store) results(reply outbound.Reply, levels []channel.Level) ([]channel.Outcome, error) {
+	outcomes, err := parse(reply.Body, levels)
+	if err != nil {
+		return nil, fault.New(fault.BadReply, "%s", s.hide.Replace(fault.Message(err)))
+	}
+	for i := range outcomes {
+		outcomes[i].Message = s.hide.Replace(outcomes[i].Message)
+	}
+	return outcomes, nil
+}
+
+// unanswered counts a batch without a usable answer, and gives the store up when there were several in a row.
+func (s *Store) unanswered(err error) error {
+	n := s.silent.Add(1)
+	if n < inARow {
+		return nil
+	}
+	return fault.Wrap(err, fault.CodeOf(err), "no usable answer to %d batches in a row: %s", n, fault.Message(err))
+}
+
+// halves sends a batch in two, each under a key of its own, since it has a body of its own.
+func (s *Store) halves(ctx context.Context, batch channel.Batch) ([]channel.Outcome, error) {
+	var outcomes []channel.Outcome
+	var err error
+	for i, levels := range [][]channel.Level{batch.Levels[:len(batch.Levels)/2], batch.Levels[len(batch.Levels)/2:]} {
+		half := batch
+		half.Levels = levels
+		half.Key = uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d", batch.Key, i)).String()
+		var some []channel.Outcome
+		if err == nil {
+			some, err = s.Push(ctx, half)
+		} else {
+			unsent := channel.Outcome{Verdict: channel.Unsent, Code: string(fault.CodeOf(err)), Message: outbound.Excerpt([]byte(fault.Message(err)))}
+			some = slices.Repeat([]channel.Outcome{unsent}, len(levels))
+		}
+		outcomes = append(outcomes, some...)
+	}
+	return outcomes, err
+}
+
+// Test sends no levels, once, and tells what came back and how long it took.
+func (s *Store) Test(ctx context.Context) (string, error) {
+	batch := channel.Batch{Store: s.cfg.Store, Run: "test", Key: uuid.NewString()}
+	body, err := encode(batch)
+	if err != nil {
+		return "", err
+	}
+	clock := s.cfg.Retry.Clock
+	start := clock.Time()
+	reply, err := s.attempt(ctx, batch.Key, body)
+	took := clock.Time().Sub(start).Round(time.Millisecond)
+	if err == nil {
+		_, err = s.results(reply, nil)
+	}
+	if again := (*outbound.Again)(nil); errors.As(err, &again) {
+		err = again.Err
+	}
+	if err != nil {
+		return "", fmt.Errorf("test after %s: %w", took, err)
+	}
+	return fmt.Sprintf("%s took a request without levels and answered %s in %s", s.host, reply.StatusText(), took), nil
+}
+
+// encode makes the body of wire.md.
+func encode(batch channel.Batch) ([]byte, error) {
+	type level struct {
+		SKU      string  `json:"sku"`
+		Location *string `json:"location"`
+		Quantity int64   `json:"quantity"`
+	}
+	levels := make([]level, len(batch.Levels)) // not nil: without levels the list is there, and empty
+	for i, l := range batch.Levels {
+		levels[i] = level{SKU: l.SKU, Quantity: l.Quantity}
+		if l.Location != "" {
+			levels[i].Location = &l.Location
+		}
+	}
+	return json.Marshal(struct {
+		Store  string  `json:"store"`
+		Run    string  `json:"run"`
+		Levels []level `json:"levels"`
+	}{batch.Store, batch.Run, levels})
+}

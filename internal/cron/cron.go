@@ -1,0 +1,187 @@
+// Package cron lets schedules start syncs: gocron holds one job per connection and mode, package schedule says when.
+package cron
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-co-op/gocron/v2"
+	"github.com/google/uuid"
+
+	"stockbridge/ent"
+	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/database"
+	"stockbridge/internal/schedule"
+)
+
+// Starter starts a sync and does not wait for it. The sync runs on a context of its own: changing a schedule ends the
+// context of a job that is under way.
+type Starter func(ctx context.Context, merchantID, connectionID int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error)
+
+// Cron holds the jobs. It is safe for concurrent use.
+type Cron struct {
+	db    *database.DB
+	start Starter
+	log   *slog.Logger
+	jobs  gocron.Scheduler
+
+	mu   sync.Mutex // guards held, and makes one change of jobs at a time
+	held map[key]uuid.UUID
+}
+
+type key struct {
+	connection int64
+	mode       enum.SyncMode
+}
+
+// New makes a Cron without jobs.
+func New(db *database.DB, start Starter, log *slog.Logger) (*Cron, error) {
+	jobs, err := gocron.NewScheduler(gocron.WithLocation(time.UTC), gocron.WithStopTimeout(5*time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("make the scheduler: %w", err)
+	}
+	return &Cron{db: db, start: start, log: log, jobs: jobs, held: map[key]uuid.UUID{}}, nil
+}
+
+// Start takes up all schedules. A run that was due while no server ran happens now, once (spec 3.7).
+func (c *Cron) Start(ctx context.Context) error {
+	all, err := c.db.Schedules(ctx, 0)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.db.Now()
+	for _, s := range all { // Full before Smart: a missed Full Sync does for both
+		if s.NextRunAt != nil && !s.NextRunAt.After(now) && counts(s) {
+			c.fire(ctx, s, now)
+		}
+		if err := c.put(s); err != nil {
+			return err
+		}
+	}
+	c.jobs.Start()
+	return nil
+}
+
+// Set brings the jobs of a connection in line with what is stored: after its schedules, time zone or state changed, or it
+// went. A sync under way goes on undisturbed.
+func (c *Cron) Set(ctx context.Context, connectionID int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stored, err := c.db.Schedules(ctx, connectionID)
+	if err != nil {
+		return err
+	}
+	gone := map[enum.SyncMode]bool{enum.Full: true, enum.Smart: true}
+	for _, s := range stored {
+		delete(gone, s.Mode)
+		if err := c.put(s); err != nil {
+			return err
+		}
+	}
+	for mode := range gone {
+		if err := c.remove(key{connectionID, mode}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Jobs is how many schedules are waiting for their next run.
+func (c *Cron) Jobs() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.held)
+}
+
+// Close stops the jobs.
+func (c *Cron) Close() error {
+	if err := c.jobs.Shutdown(); err != nil {
+		return fmt.Errorf("stop the scheduler: %w", err)
+	}
+	return nil
+}
+
+func counts(s *ent.Schedule) bool {
+	conn := s.Edges.Connection
+	return conn.Enabled && conn.InventoryEnabled
+}
+
+// put adds, changes or removes the job of a schedule. c.mu is held.
+func (c *Cron) put(s *ent.Schedule) error {
+	k := key{s.ConnectionID, s.Mode}
+	rules, err := database.ScheduleOf(s)
+	if err != nil {
+		return err
+	}
+	if len(rules.Rules) == 0 || !counts(s) {
+		return c.remove(k)
+	}
+	def := gocron.CronJob("by our own rule", false)
+	task := gocron.NewTask(func(ctx context.Context) { c.due(ctx, s) })
+	options := []gocron.JobOption{gocron.WithCronImplementation(times{rules}), gocron.WithName(fmt.Sprintf("%s sync of connection %d", s.Mode, s.ConnectionID))}
+	if id, ok := c.held[k]; ok {
+		if _, err := c.jobs.Update(id, def, task, options...); err != nil {
+			return fmt.Errorf("change the schedule of connection %d: %w", s.ConnectionID, err)
+		}
+		return nil
+	}
+	job, err := c.jobs.NewJob(def, task, options...)
+	if err != nil {
+		return fmt.Errorf("schedule connection %d: %w", s.ConnectionID, err)
+	}
+	c.held[k] = job.ID()
+	return nil
+}
+
+func (c *Cron) remove(k key) error {
+	id, ok := c.held[k]
+	if !ok {
+		return nil
+	}
+	delete(c.held, k)
+	if err := c.jobs.RemoveJob(id); err != nil && !errors.Is(err, gocron.ErrJobNotFound) {
+		return fmt.Errorf("drop the schedule of connection %d: %w", k.connection, err)
+	}
+	return nil
+}
+
+// due is what a job does.
+func (c *Cron) due(ctx context.Context, s *ent.Schedule) {
+	c.fire(context.WithoutCancel(ctx), s, c.db.Now())
+}
+
+// fire starts the sync and stores when the next one is due, which tells the next process whether it missed one.
+func (c *Cron) fire(ctx context.Context, s *ent.Schedule, now time.Time) {
+	log := c.log.With("connection", s.ConnectionID, "merchant", s.MerchantID, "mode", s.Mode)
+	if _, err := c.start(ctx, s.MerchantID, s.ConnectionID, s.Mode, enum.Scheduled); err != nil {
+		log.ErrorContext(ctx, "a scheduled sync cannot start", "error", err)
+	}
+	rules, err := database.ScheduleOf(s)
+	if err == nil {
+		next, ok := rules.Next(now)
+		err = c.db.SetNextRun(ctx, s.ID, s.Version, next, ok)
+	}
+	if err != nil {
+		log.ErrorContext(ctx, "the next run of a schedule cannot be stored", "error", err)
+	}
+}
+
+// times lets gocron ask our rules: its own skip or double runs where clocks change (spec 3.7).
+type times struct{ schedule.Schedule }
+
+// IsValid accepts every schedule: rules are checked before they are stored.
+func (times) IsValid(string, *time.Location, time.Time) error { return nil }
+
+// Next is the first run after another; the end of time when there is none.
+func (t times) Next(after time.Time) time.Time {
+	if next, ok := t.Schedule.Next(after); ok {
+		return next
+	}
+	return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+}
