@@ -21,6 +21,7 @@ const (
 	OutOfRange   Code = "OUT_OF_RANGE"
 	InUse        Code = "IN_USE"
 	Conflict     Code = "CONFLICT"
+	StaleVersion Code = "STALE_VERSION"
 	BundleCycle  Code = "BUNDLE_CYCLE"
 	BundleNested Code = "BUNDLE_NESTED"
 	BundleTooFew Code = "BUNDLE_TOO_SMALL"
