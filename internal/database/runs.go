@@ -98,13 +98,13 @@ const MaxProblems = 1000
 
 // SaveRun stores how far a run is.
 func (db *DB) SaveRun(ctx context.Context, runID int64, step enum.SyncStep, c Counts) error {
-	return db.saveRun(ctx, runID, func(u *ent.SyncRunUpdateOne) { counts(u, c).SetStep(step) })
+	return db.saveRun(ctx, runID, func(u *ent.SyncRunUpdateOne) { tally(u, c).SetStep(step) })
 }
 
 // FinishRun ends a run. reason is nil where nothing went wrong.
 func (db *DB) FinishRun(ctx context.Context, runID int64, status enum.SyncStatus, reason error, c Counts) error {
 	return db.saveRun(ctx, runID, func(u *ent.SyncRunUpdateOne) {
-		counts(u, c).SetStatus(status).SetStep(enum.Done).SetFinishedAt(db.Now())
+		tally(u, c).SetStatus(status).SetStep(enum.Done).SetFinishedAt(db.Now())
 		if reason != nil {
 			u.SetError(fault.Message(reason))
 			if code := fault.CodeOf(reason); code != "" {
@@ -129,7 +129,7 @@ func (db *DB) saveRun(ctx context.Context, runID int64, set func(*ent.SyncRunUpd
 	return nil
 }
 
-func counts(u *ent.SyncRunUpdateOne, c Counts) *ent.SyncRunUpdateOne {
+func tally(u *ent.SyncRunUpdateOne, c Counts) *ent.SyncRunUpdateOne {
 	return u.SetReported(c.Reported).SetChanged(c.Changed).SetRejected(c.Rejected).SetPlanned(c.Planned).SetPushed(c.Pushed).
 		SetUnchanged(c.Unchanged).SetFailed(c.Failed).SetExcluded(c.Excluded)
 }

@@ -247,7 +247,7 @@ func (h *house) problems(run *ent.SyncRun) string {
 			if p.Line != nil {
 				line = *p.Line
 			}
-			fmt.Fprintf(&b, "%s %s:%d %s %s %s\n", p.Kind, p.Report, line, p.SKU, p.Code, p.Message)
+			fmt.Fprintf(&b, "%s %s:%d %s %s %s\n", p.Kind, p.Report, line, p.Sku, p.Code, p.Message)
 		}
 	}
 	return b.String()

@@ -15,6 +15,7 @@ import (
 	channelfiles "stockbridge/internal/channel/fileexchange"
 	"stockbridge/internal/channel/httpstore"
 	"stockbridge/internal/database"
+	"stockbridge/internal/exchange"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/globalid"
 	"stockbridge/internal/outbound"
@@ -288,8 +289,8 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 			PerSecond: h.PerSecond, Store: id, Network: p.cfg.Network})
 	}
 	f := s.FileExchange
-	return channelfiles.New(channelfiles.Config{URL: f.URL, Username: f.Username, Password: f.Password, PrivateKey: f.PrivateKey, Passphrase: f.Passphrase, HostKey: f.HostKey,
-		FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin})
+	return channelfiles.New(exchange.Config{URL: f.URL, Username: f.Username, Password: f.Password, PrivateKey: f.PrivateKey, Passphrase: f.Passphrase, HostKey: f.HostKey,
+		FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
 }
 
 // pinned is settings with a host key that was met for the first time.
