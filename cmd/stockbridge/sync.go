@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"stockbridge/ent"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/runproblem"
 	"stockbridge/ent/schema/enum"
-	"stockbridge/internal/database"
 	"stockbridge/internal/globalid"
 )
 
@@ -86,4 +86,21 @@ func await(ctx context.Context, reader *ent.Client, id int64) (*ent.SyncRun, err
 	}
 }
 
-var _ = database.Options{}
+// problem is one line about what did not come through.
+func problem(p *ent.RunProblem) string {
+	var b strings.Builder
+	b.WriteString(string(p.Kind))
+	if p.Report != "" {
+		b.WriteString(" " + p.Report)
+	}
+	if p.Line != nil {
+		fmt.Fprintf(&b, " line %d", *p.Line)
+	}
+	if p.Sku != "" {
+		b.WriteString(" SKU " + p.Sku)
+	}
+	if p.Code != "" {
+		b.WriteString(" " + p.Code)
+	}
+	return b.String() + ": " + p.Message
+}
