@@ -34,7 +34,7 @@ const (
 // Outcome is the verdict on one level, with the store's own words where it gave any.
 type Outcome struct {
 	Verdict Verdict
-	Code    string // the platform's code, or a fault code; "" when acknowledged
+	Code    string // the platform's code, HTTP_<status>, or a fault code; "" when acknowledged or canceled
 	Message string // the store's words, at most 300 characters; "" when acknowledged
 }
 

@@ -87,6 +87,8 @@ func (db *DB) Record(ctx context.Context, r *Recording, page []ReportedLevel, la
 	return nil
 }
 
+var levelColumns = []string{"merchant_id", "warehouse_id", "facility_id", "facility_code", "sku", "available", "on_hand", "committed", "reported_at", "updated_at"}
+
 func (t *tx) record(ctx context.Context, r *Recording, page []ReportedLevel, last bool) error {
 	if err := t.nameFacilities(ctx, r, page); err != nil {
 		return err
@@ -131,7 +133,7 @@ func (t *tx) record(ctx context.Context, r *Recording, page []ReportedLevel, las
 		}
 	}
 
-	err := t.insert(ctx, "warehouse_levels", []string{"merchant_id", "warehouse_id", "facility_id", "facility_code", "sku", "available", "on_hand", "committed", "reported_at", "updated_at"}, len(inserts), func(i int) []any {
+	err := t.insert(ctx, "warehouse_levels", levelColumns, len(inserts), func(i int) []any {
 		l := &inserts[i]
 		return []any{r.MerchantID, r.WarehouseID, r.facility(l.Facility), l.Facility, l.SKU, l.Available, l.OnHand, l.Committed, l.At, now}
 	})

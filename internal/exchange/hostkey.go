@@ -27,12 +27,12 @@ func parseHostKeys(text string) (hostKeys, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if strings.HasPrefix(line, "SHA256:") {
-			h.prints = append(h.prints, strings.TrimRight(line, "="))
-			continue
-		}
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
 		if err != nil {
+			if i := strings.Index(line, "SHA256:"); i >= 0 { // alone, or as ssh-keygen -l prints it
+				h.prints = append(h.prints, strings.TrimRight(strings.Fields(line[i:])[0], "="))
+				continue
+			}
 			var marker string
 			if marker, _, key, _, _, err = ssh.ParseKnownHosts([]byte(line)); err == nil && marker != "" {
 				err = errors.New("a @" + marker + " line does not say which key to expect")

@@ -46,14 +46,14 @@ func (p *Pace) held() time.Time {
 // Wait returns when the next request may go, or with the context's error.
 func (p *Pace) Wait(ctx context.Context) error {
 	for until, slept := p.held(), (time.Time{}); until.After(slept); until = p.held() { // others may be told to wait meanwhile
-		if err := p.clock.sleep(ctx, until.Sub(p.clock.Time())); err != nil {
+		if err := p.clock.Pause(ctx, until.Sub(p.clock.Time())); err != nil {
 			return err
 		}
 		slept = until
 	}
 	now := p.clock.Time()
 	turn := p.limiter.ReserveN(now, 1)
-	err := p.clock.sleep(ctx, turn.DelayFrom(now))
+	err := p.clock.Pause(ctx, turn.DelayFrom(now))
 	if err != nil {
 		turn.CancelAt(p.clock.Time())
 	}

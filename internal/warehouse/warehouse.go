@@ -67,10 +67,10 @@ type Source interface {
 type Report interface {
 	// Name tells the report apart in problems and logs, a file's name for instance.
 	Name() string
-	// Read yields every level in the order reported, exactly once, holding one at a time. It returns nil at a
+	// Read yields every level in the order reported, exactly once, never holding the whole report. It returns nil at a
 	// proper end only. yield gets either a level or a *RowError; an error it returns stops the reading and is
-	// returned. Any other error (BAD_REPORT: no usable header, changed while read, not text, empty, truncated)
-	// means that nothing of the report may be recorded.
+	// returned. Any other error (BAD_REPORT: no usable header, changed while read, not text, truncated, empty, the
+	// last with ErrEmpty in its chain; or THROTTLED, or one of Next's codes) means that nothing of the report may be recorded.
 	Read(ctx context.Context, yield func(Level, *RowError) error) error
 	// Complete tells, once Read returned nil, whether every SKU the warehouse has is named.
 	Complete() bool

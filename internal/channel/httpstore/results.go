@@ -37,12 +37,12 @@ func (l *label) UnmarshalJSON(raw []byte) error {
 }
 
 // words are a code or message in whatever form it came.
-func words(raw json.RawMessage) string {
+func words(raw json.RawMessage, hide *strings.Replacer) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil { // null and nothing leave it empty
 		s = string(raw)
 	}
-	return outbound.Excerpt([]byte(s))
+	return outbound.Excerpt([]byte(hide.Replace(s)))
 }
 
 // parse reads a 2xx reply (wire.md): an empty body or {} acknowledges every level; {"results":[…]} is believed item by item,
@@ -51,22 +51,26 @@ func words(raw json.RawMessage) string {
 //
 // A result counts for the level of its SKU and location; one that names no location for all locations of the SKU not
 // named by themselves, and one that names a location for the SKU sent without one. Of several the worst counts. One that
-// fits no level sent says nothing about them.
-func parse(body []byte, levels []channel.Level) ([]channel.Outcome, error) {
+// fits no level sent says nothing about them. What hide replaces is kept out of the store's words.
+func parse(body []byte, levels []channel.Level, hide *strings.Replacer) ([]channel.Outcome, error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	bad := func(err error, what string) error {
+		return fault.Wrap(err, fault.BadReply, "%s; answer 2xx with no body or with {\"results\":[…]}, not with %s",
+			what, outbound.Excerpt([]byte(hide.Replace(string(body)))))
+	}
 	var results []*result
 	if len(body) > 0 {
 		var reply map[string]json.RawMessage
 		if err := json.Unmarshal(body, &reply); err != nil {
-			return nil, bad(err, "the reply is not a JSON object", body)
+			return nil, bad(err, "the reply is not a JSON object")
 		}
 		raw, named := reply["results"]
 		if reply == nil || !named && len(reply) > 0 {
-			return nil, bad(nil, "the reply holds no results", body)
+			return nil, bad(nil, "the reply holds no results")
 		}
 		if named {
 			if err := json.Unmarshal(raw, &results); err != nil {
-				return nil, bad(err, fmt.Sprintf("the results cannot be read (%v)", err), body)
+				return nil, bad(err, fmt.Sprintf("the results cannot be read (%v)", err))
 			}
 		}
 	}
@@ -88,11 +92,11 @@ func parse(body []byte, levels []channel.Level) ([]channel.Outcome, error) {
 	var loose []*result
 	for n, r := range results {
 		if r == nil || r.SKU == "" {
-			return nil, bad(nil, fmt.Sprintf("result %d names no sku", n+1), body)
+			return nil, bad(nil, fmt.Sprintf("result %d names no sku", n+1))
 		}
 		if i, ok := at[place{string(r.SKU), string(r.Location)}]; ok {
 			exact[i] = true
-			worsen(&outcomes[i], r)
+			worsen(&outcomes[i], r, hide)
 		} else {
 			loose = append(loose, r)
 		}
@@ -100,7 +104,7 @@ func parse(body []byte, levels []channel.Level) ([]channel.Outcome, error) {
 	for _, r := range loose {
 		for _, i := range locations[string(r.SKU)] {
 			if !exact[i] && (r.Location == "" || levels[i].Location == "") {
-				worsen(&outcomes[i], r)
+				worsen(&outcomes[i], r, hide)
 			}
 		}
 	}
@@ -108,23 +112,19 @@ func parse(body []byte, levels []channel.Level) ([]channel.Outcome, error) {
 }
 
 // worsen makes an outcome what a result says, unless it is worse already.
-func worsen(o *channel.Outcome, r *result) {
+func worsen(o *channel.Outcome, r *result, hide *strings.Replacer) {
 	switch status := strings.ToLower(string(r.Status)); {
 	case status == "ok" || o.Verdict == channel.Refused:
 	case status == "error":
 		*o = channel.Outcome{
 			Verdict: channel.Refused,
-			Code:    cmp.Or(words(r.Code), string(fault.Refused)),
-			Message: cmp.Or(words(r.Message), "the store gave no reason"),
+			Code:    cmp.Or(words(r.Code, hide), string(fault.Refused)),
+			Message: cmp.Or(words(r.Message, hide), "the store gave no reason"),
 		}
 	default:
 		*o = channel.Outcome{
 			Verdict: channel.Unknown, Code: string(fault.BadReply),
-			Message: outbound.Excerpt(fmt.Appendf(nil, "the store answered with status %q, which is neither ok nor error: %s", r.Status, words(r.Message))),
+			Message: outbound.Excerpt(fmt.Appendf(nil, "the store answered with status %q, which is neither ok nor error: %s", r.Status, words(r.Message, hide))),
 		}
 	}
-}
-
-func bad(err error, what string, body []byte) error {
-	return fault.Wrap(err, fault.BadReply, "%s; answer 2xx with no body or with {\"results\":[…]}, not with %s", what, outbound.Excerpt(body))
 }

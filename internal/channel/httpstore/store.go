@@ -114,9 +114,9 @@ func (s *Store) Close() error {
 // it too large (413).
 //
 // Errors: CREDENTIALS_REFUSED; THROTTLED when the store wants longer waits than our patience; ADDRESS_REFUSED; REFUSED
-// when it has moved; UNREACHABLE when no connection came about, or three batches in a row
-// were sent and got no answer or 5xx; BAD_REPLY when the last of those got one not to be understood. A single such batch
-// is Unknown and no error: it may itself be what the store chokes on, and must not hold up the others.
+// when it has moved; UNREACHABLE when no connection came about, or when three batches in a row got 5xx or no
+// answer; BAD_REPLY when the last of three such was an answer not to be understood. One such batch by itself
+// is Unknown and no error: it may be what the store chokes on, and must not hold up the others.
 func (s *Store) Push(ctx context.Context, batch channel.Batch) ([]channel.Outcome, error) {
 	if len(batch.Levels) == 0 {
 		return nil, ctx.Err()
@@ -180,7 +180,7 @@ func (s *Store) attempt(ctx context.Context, key string, body []byte) (outbound.
 func (s *Store) judge(ctx context.Context, levels []channel.Level, reply outbound.Reply, err error, taken bool) ([]channel.Outcome, error) {
 	if err == nil {
 		var outcomes []channel.Outcome
-		if outcomes, err = s.results(reply, levels); err == nil {
+		if outcomes, err = parse(reply.Body, levels, s.hide); err == nil {
 			s.silent.Store(0)
 			return outcomes, nil
 		}
@@ -209,18 +209,6 @@ func (s *Store) judge(ctx context.Context, levels []channel.Level, reply outboun
 		all.Verdict = channel.Unknown
 	}
 	return slices.Repeat([]channel.Outcome{all}, len(levels)), err
-}
-
-// results reads a 2xx reply, without our secrets if the store repeats them.
-func (s *Store) results(reply outbound.Reply, levels []channel.Level) ([]channel.Outcome, error) {
-	outcomes, err := parse(reply.Body, levels)
-	if err != nil {
-		return nil, fault.New(fault.BadReply, "%s", s.hide.Replace(fault.Message(err)))
-	}
-	for i := range outcomes {
-		outcomes[i].Message = s.hide.Replace(outcomes[i].Message)
-	}
-	return outcomes, nil
 }
 
 // unanswered counts a batch without a usable answer, and gives the store up when there were several in a row.
@@ -264,7 +252,7 @@ func (s *Store) Test(ctx context.Context) (string, error) {
 	reply, err := s.attempt(ctx, batch.Key, body)
 	took := clock.Time().Sub(start).Round(time.Millisecond)
 	if err == nil {
-		_, err = s.results(reply, nil)
+		_, err = parse(reply.Body, nil, s.hide)
 	}
 	if again := (*outbound.Again)(nil); errors.As(err, &again) {
 		err = again.Err

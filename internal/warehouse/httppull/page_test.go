@@ -11,6 +11,15 @@ import (
 	"stockbridge/internal/warehouse"
 )
 
+func TestPageIsBounded(t *testing.T) {
+	t.Parallel()
+	b := &body{r: strings.NewReader("]"), read: maxPage}
+	b.allow(maxPage - 1)
+	if n, err := b.Read(make([]byte, 1)); n > 0 || err == nil || !strings.Contains(err.Error(), "256 MiB") {
+		t.Errorf("beyond the bound %d bytes were read, %v", n, err)
+	}
+}
+
 // FuzzPage holds that only a whole JSON document is taken for a page, with one level or refusal per item.
 func FuzzPage(f *testing.F) {
 	for _, s := range []string{

@@ -31,8 +31,38 @@ type Config struct {
 	Token string `json:"token,omitempty"` // sent as Authorization: Bearer, if set
 }
 
-// Validate checks the setting and asks nobody. Faults are BLANK or INVALID at fields "url" and "token".
-func (c Config) Validate() error {
+// Options are what the server gives every source. The zero value works, for public addresses.
+type Options struct {
+	Network     outbound.Policy
+	PageTimeout time.Duration  // how long one page may take as a whole; 0: 10 minutes
+	Clock       outbound.Clock // zero: the real one
+}
+
+// Source is a warehouse.Source. Every pull is one report: Next answers one, then io.EOF, then one again. Reaching the warehouse is left
+// to Read.
+type Source struct {
+	opts    Options
+	url     *url.URL
+	token   string
+	client  *http.Client
+	offered bool
+}
+
+// New checks the setting and asks nobody. Its faults are BLANK or INVALID at fields "url" and "token".
+func New(cfg Config, opts Options) (*Source, error) {
+	u, err := cfg.address()
+	if err != nil {
+		return nil, err
+	}
+	opts.PageTimeout = cmp.Or(opts.PageTimeout, 10*time.Minute)
+	if opts.Clock.Now == nil {
+		opts.Clock.Now = time.Now
+	}
+	return &Source{opts: opts, url: u, token: cfg.Token, client: opts.Network.Client(1, time.Minute)}, nil
+}
+
+// address parses the URL, and checks all of the setting.
+func (c Config) address() (*url.URL, error) {
 	var faults fault.List
 	u, err := url.Parse(c.URL)
 	switch {
@@ -50,56 +80,7 @@ func (c Config) Validate() error {
 	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		faults = append(faults, fault.At("token", fault.Invalid, "the token holds blanks or characters that no HTTP header takes: paste it again"))
 	}
-	return faults.Or()
-}
-
-// Options are what the server gives every source. The zero value works, for public addresses.
-type Options struct {
-	Network     outbound.Policy
-	PageTimeout time.Duration // how long one page may take as a whole; 0: 10 minutes
-	// Wait lets time pass, or returns the context's error; nil waits in real time. Now tells the time; nil is the clock's.
-	Wait func(ctx context.Context, d time.Duration) error
-	Now  func() time.Time
-}
-
-// Source is a warehouse.Source. Every pull is one report: Next answers one, then io.EOF, then one again. Reaching the warehouse is left
-// to Read.
-type Source struct {
-	opts    Options
-	url     *url.URL
-	token   string
-	client  *http.Client
-	offered bool
-}
-
-// New makes a source of a valid setting and asks nobody; the error is Validate's.
-func New(cfg Config, opts Options) (*Source, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(cfg.URL)
-	if err != nil {
-		return nil, err
-	}
-	opts.PageTimeout = cmp.Or(opts.PageTimeout, 10*time.Minute)
-	if opts.Wait == nil {
-		opts.Wait = wait
-	}
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
-	return &Source{opts: opts, url: u, token: cfg.Token, client: opts.Network.Client(1, time.Minute)}, nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return u, faults.Or()
 }
 
 // name is the URL as it may be shown: query parameters can be secrets.
@@ -118,8 +99,9 @@ func (s *Source) Test(ctx context.Context) (string, error) {
 	usable, refused := 0, []string(nil)
 	enough := errors.New("enough")
 	p, err := s.attempt(ctx, s.pageURL("", 1), 0, func(_ warehouse.Level, e *warehouse.RowError) error {
-		if usable++; e != nil {
-			usable--
+		if e == nil {
+			usable++
+		} else {
 			refused = append(refused, e.Error())
 		}
 		if usable+len(refused) == pageSize {
@@ -127,10 +109,10 @@ func (s *Source) Test(ctx context.Context) (string, error) {
 		}
 		return nil
 	})
-	var a *again
+	var again *outbound.Again
 	switch {
-	case errors.As(err, &a):
-		return "", a.err
+	case errors.As(err, &again):
+		return "", again.Err
 	case errors.Is(err, enough):
 		p.next = "?" // whatever follows, there is more
 	case err != nil:
