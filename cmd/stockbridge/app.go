@@ -1,17 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
 	"stockbridge/internal/database"
-	"stockbridge/internal/fault"
 	"stockbridge/internal/outbound"
 	"stockbridge/internal/pipeline"
 	"stockbridge/internal/platform"
@@ -78,33 +75,6 @@ func (o outside) sealer(db *database.DB) (*access.Sealer, error) {
 		}
 	}
 	return access.NewSealer(key)
-}
-
-// authenticate looks tokens up in the database.
-func authenticate(db *database.DB, log *slog.Logger) func(context.Context, string) (*access.Viewer, error) {
-	return func(ctx context.Context, secret string) (*access.Viewer, error) {
-		if err := access.CheckSecret(secret); err != nil {
-			return nil, err
-		}
-		token, err := db.TokenByHash(ctx, access.Hash(secret))
-		if fault.CodeOf(err) == fault.NotFound {
-			return nil, fault.New(fault.Unauthenticated, "%s", fault.Message(err))
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := db.TouchToken(ctx, token); err != nil {
-			log.WarnContext(ctx, "note when a token was used", "token", token.Name, "err", err) // no reason to refuse its bearer
-		}
-		v := &access.Viewer{TokenID: token.ID, Name: token.Name, Role: access.Role(token.Role)}
-		for _, m := range token.Edges.Merchants {
-			v.MerchantIDs = append(v.MerchantIDs, m.ID)
-		}
-		if token.ExpiresAt != nil {
-			v.ExpiresAt = *token.ExpiresAt
-		}
-		return v, nil
-	}
 }
 
 // hint is what may be shown of a secret to tell tokens apart: its end, if enough is left to guess.

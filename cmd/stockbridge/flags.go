@@ -34,9 +34,9 @@ type outside struct {
 // invocation is one run of a command.
 type invocation struct {
 	context.Context
-	cli    *commandLine
-	log    *slog.Logger
-	stdout io.Writer
+	cli            *commandLine
+	log            *slog.Logger
+	stdout, stderr io.Writer
 }
 
 // say answers on stdout.

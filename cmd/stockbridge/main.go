@@ -50,5 +50,5 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, environ [
 	if err != nil {
 		return err
 	}
-	return command.Run(&invocation{Context: ctx, cli: cli, log: log, stdout: stdout})
+	return command.Run(&invocation{Context: ctx, cli: cli, log: log, stdout: stdout, stderr: stderr})
 }
