@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
@@ -25,9 +27,8 @@ import (
 	"stockbridge/internal/platform"
 	"stockbridge/internal/warehouse"
 	"stockbridge/internal/warehouse/fileexchange"
+	"stockbridge/internal/warehouse/httppull"
 )
-
-func TestMain(m *testing.M) { dbtest.Main(m) }
 
 // shop is a real HTTP store: it remembers what it was told, and does as respond says first.
 type shop struct {
@@ -126,18 +127,30 @@ func each(t *testing.T, test func(t *testing.T, h *house)) {
 
 func newHouse(t testing.TB, dialect string) *house {
 	t.Helper()
+	return houseOn(t, dbtest.URL(t, dialect))
+}
+
+// houseOn is the house in a database, made if it is not there.
+func houseOn(t testing.TB, url string) *house {
+	t.Helper()
 	h := &house{t: t, bell: &activity.Bell{}, root: t.TempDir()}
-	h.db = dbtest.Open(t, dialect, database.Options{Committed: h.bell.Ring})
-	db := h.db
-	sealer, err := access.NewSealer(strings.Repeat("k", 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.platforms = platform.New(platform.Config{DB: db, Sealer: sealer, FileRoots: []string{h.root}, Network: outbound.Policy{AllowPrivate: true}})
+	h.db = dbtest.Reopen(t, url, database.Options{Committed: h.bell.Ring})
+	h.platforms = platforms(h.db, h.root)
 	h.Pipeline = h.pipeline()
-	h.merchant = must(db.CreateMerchant(t.Context(), database.CreateMerchant{Name: "Acme"})).ID
+	found := must(h.db.Reader().Merchant.Query().All(t.Context()))
+	if len(found) == 0 {
+		found = append(found, must(h.db.CreateMerchant(t.Context(), database.CreateMerchant{Name: "Acme"})))
+	}
+	h.merchant = found[0].ID
 	return h
 }
+
+func platforms(db *database.DB, root string) *platform.Platforms {
+	return platform.New(platform.Config{DB: db, Sealer: must(access.NewSealer(strings.Repeat("k", 32))), FileRoots: []string{root}, Network: outbound.Policy{AllowPrivate: true}})
+}
+
+// close lets what runs end, and stops the pipeline.
+func (h *house) close() { h.Close(context.Background()) }
 
 // pipeline starts another pipeline over the same database.
 func (h *house) pipeline() *pipeline.Pipeline {
@@ -182,9 +195,12 @@ func (h *house) files(name string, complete bool, set func(*database.CreateWareh
 			set(in)
 		}
 	})
+	at := time.Now().Add(-time.Hour) // old enough to be read without a second look
 	return w, func(file, text string) {
 		h.t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, "out", file), []byte(text), 0o644); err != nil {
+		path := filepath.Join(dir, "out", file)
+		at = at.Add(time.Second)
+		if err := errors.Join(os.WriteFile(path, []byte(text), 0o644), os.Chtimes(path, at, at)); err != nil {
 			h.t.Fatal(err)
 		}
 	}
@@ -197,6 +213,27 @@ func (h *house) store(name string, s *shop, set func(*database.CreateStore)) *en
 		set(&in)
 	}
 	return must(h.db.CreateStore(h.t.Context(), in))
+}
+
+// pulled makes a warehouse that is pulled from over HTTP.
+func (h *house) pulled(name, url string) *ent.Warehouse {
+	h.t.Helper()
+	return h.warehouse(name, func(in *database.CreateWarehouse) {
+		in.Platform = must(h.platforms.StoreWarehouse(h.merchant, platform.Warehouse{HTTP: &httppull.Config{URL: url}}))
+	})
+}
+
+// step is what a run is at, as soon as that changes.
+func (h *house) step(id int64) enum.SyncStep {
+	h.t.Helper()
+	<-h.bell.Next()
+	return must(h.db.Reader().SyncRun.Get(h.t.Context(), id)).Step
+}
+
+func serve(t testing.TB, handle http.HandlerFunc) *httptest.Server {
+	s := httptest.NewServer(handle)
+	t.Cleanup(s.Close)
+	return s
 }
 
 // connect makes a connection that counts.

@@ -140,7 +140,7 @@ func (r *report) move(ctx context.Context, to string) (name string, err error) {
 		return "", err
 	}
 	ext := path.Ext(r.Name())
-	stamped := strings.TrimSuffix(r.Name(), ext) + "." + r.source.opts.Clock.Now().UTC().Format("20060102T150405Z")
+	stamped := strings.TrimSuffix(r.Name(), ext) + "." + r.source.opts.Clock.Time().UTC().Format("20060102T150405Z")
 	for n := range 100 {
 		switch n {
 		case 0:
@@ -164,7 +164,7 @@ func (r *report) notePath(name string) string {
 // note tells a partner who sees nothing but files why one was not imported.
 func (r *report) note(ctx context.Context, name string, reason error, next string) error {
 	fsys, at := r.source.fsys, r.notePath(name)
-	text := fmt.Sprintf("%s was not imported (%s).\n\n%s\n\n%s\n", r.Name(), r.source.opts.Clock.Now().UTC().Format(time.RFC3339), fault.Message(reason), next)
+	text := fmt.Sprintf("%s was not imported (%s).\n\n%s\n\n%s\n", r.Name(), r.source.opts.Clock.Time().UTC().Format(time.RFC3339), fault.Message(reason), next)
 	err := r.source.persist(ctx, func() error {
 		if err := fsys.MkdirAll(ctx, path.Dir(at)); err != nil {
 			return err
