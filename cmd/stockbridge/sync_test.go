@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"stockbridge/internal/database"
 	"stockbridge/internal/platform"
@@ -73,10 +74,16 @@ func TestSyncCommand(t *testing.T) {
 	}
 
 	report := func(name, text string) {
+		t.Helper()
 		if err := os.MkdirAll(filepath.Join(dir, "out"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "out", name), []byte(text), 0o600); err != nil {
+		path := filepath.Join(dir, "out", name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		old := time.Now().Add(-time.Minute) // a young file would be looked at twice
+		if err := os.Chtimes(path, old, old); err != nil {
 			t.Fatal(err)
 		}
 	}
