@@ -21,13 +21,8 @@ type serveCommand struct {
 	AdminToken  string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
 	AllowOrigin []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
 	SmartFloor  time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
+	StopGrace   time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
 }
-
-// How long a stop waits: for requests under way, then for syncs, which end INTERRUPTED after it.
-const (
-	requestGrace = 10 * time.Second
-	syncGrace    = 10 * time.Second
-)
 
 // Run serves until the invocation's context ends.
 func (c *serveCommand) Run(i *invocation) error {
@@ -64,7 +59,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	defer func() { stopFeed(); <-fed }()
 
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(i), syncGrace)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
 		defer cancel()
 		a.pipeline.Close(ctx)
 	}()
@@ -97,7 +92,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	case <-i.Done():
 		i.log.Info("stopping")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(i), requestGrace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
 	defer cancel()
 	return errors.Join(err, s.Shutdown(ctx))
 }

@@ -263,7 +263,7 @@ func (c *socket) run(ctx context.Context, id string, op *operation, params *grap
 		panic(err) // a string
 	}
 	head = append(append([]byte(`{"id":`), head...), `,"type":"next","payload":`...)
-	c.each(ctx, prepared, func(resp *graphql.Response) error {
+	c.each(ctx, prepared, func() {}, func(resp *graphql.Response) error {
 		return c.write(func() bool { return c.runs(id, op) }, append(append(bytes.Clone(head), encode(resp)...), '}'))
 	})
 	if ctx.Err() == nil && c.finish(id, op) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -28,7 +29,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	// The executor runs beside, so that signs of life go out while nothing happens.
 	ctx, cancel := context.WithCancel(ctx)
 	defer context.AfterFunc(s.streams, cancel)()
-	responses := make(chan *graphql.Response)
+	begun, responses := make(chan struct{}), make(chan *graphql.Response)
 	defer func() {
 		cancel()
 		for range responses { // until the executor has ended
@@ -36,7 +37,9 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	}()
 	go func() {
 		defer close(responses)
-		s.each(ctx, op, func(resp *graphql.Response) error {
+		begin := sync.OnceFunc(func() { close(begun) })
+		defer begin()
+		s.each(ctx, op, begin, func(resp *graphql.Response) error {
 			select {
 			case responses <- resp:
 				return nil
@@ -49,6 +52,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	life := time.NewTicker(s.pace.beat)
 	defer life.Stop()
 	checked := time.Now()
+	<-begun // who has the head of the answer misses nothing that happens from then on
 	if err := send([]byte(":\n\n")); err != nil {
 		return
 	}
@@ -78,8 +82,9 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	}
 }
 
-// each runs an operation and hands its responses over one by one, until it ends, ctx does or deliver fails.
-func (s *Server) each(ctx context.Context, op *graphql.OperationContext, deliver func(*graphql.Response) error) {
+// each runs an operation and hands its responses over one by one, until it ends, ctx does or deliver fails. begun is called
+// when a subscription has begun.
+func (s *Server) each(ctx context.Context, op *graphql.OperationContext, begun func(), deliver func(*graphql.Response) error) {
 	defer func() {
 		if p := recover(); p != nil {
 			_ = deliver(&graphql.Response{Errors: gqlerror.List{s.exec.broke(ctx, p)}}) // the log has it
@@ -90,6 +95,7 @@ func (s *Server) each(ctx context.Context, op *graphql.OperationContext, deliver
 		return
 	}
 	next, ctx := s.exec.DispatchOperation(ctx, op)
+	begun()
 	for resp := next(ctx); resp != nil && deliver(resp) == nil; resp = next(ctx) {
 	}
 }
