@@ -1,17 +1,18 @@
 package database
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"stockbridge/ent"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/predicate"
+	"stockbridge/ent/schema/enum"
+	"stockbridge/ent/syncrun"
 	"stockbridge/internal/fault"
+	"stockbridge/internal/schedule"
 )
 
 // CreateConnection lets a warehouse feed a store, once it is enabled. Its schedules are those of spec 3.7.
@@ -32,19 +33,19 @@ type UpdateConnection struct {
 	Priority        *int
 	TimeZone        *string
 	PushOnChange    *bool
-	NextRun         NextRun // asked for both schedules where TimeZone changes; nil leaves them without a next run
 }
 
 // CreateConnection adds a connection, neither it nor its inventory enabled. Faults: NOT_FOUND of warehouseId and storeId,
-// TAKEN of storeId, TOO_LONG or INVALID of name, OUT_OF_RANGE of priority, UNKNOWN_TIME_ZONE of timeZone.
+// TAKEN of storeId, TOO_LONG or INVALID of name, OUT_OF_RANGE of priority, UNKNOWN_TIME_ZONE of timeZone (an update's also
+// BLANK).
 func (db *DB) CreateConnection(ctx context.Context, in CreateConnection) (*ent.Connection, error) {
 	return change(ctx, db, in.MerchantID, "create a connection", func(t *tx) (*ent.Connection, error) {
 		var c check
-		w, err := t.warehouse(ctx, in.MerchantID, in.WarehouseID, "warehouseId")
+		w, err := t.warehouse(ctx, in.MerchantID, in.WarehouseID)
 		if c.keep(err) != nil {
 			return nil, err
 		}
-		s, err := t.store(ctx, in.MerchantID, in.StoreID, "storeId")
+		s, err := t.store(ctx, in.MerchantID, in.StoreID)
 		if c.keep(err) != nil {
 			return nil, err
 		}
@@ -53,7 +54,10 @@ func (db *DB) CreateConnection(ctx context.Context, in CreateConnection) (*ent.C
 			name = connectionName(w, s)
 		}
 		within(&c, "priority", &in.Priority, -maxUnits, maxUnits)
-		zone := c.timeZone(in.TimeZone)
+		zone := cmp.Or(strings.TrimSpace(in.TimeZone), "UTC")
+		if _, err := schedule.LoadZone(zone); c.keep(err) != nil {
+			return nil, err
+		}
 		twin, err := t.ent.Connection.Query().Where(connection.WarehouseID(in.WarehouseID), connection.StoreID(in.StoreID), connection.MerchantID(in.MerchantID)).Only(ctx)
 		if ent.MaskNotFound(err) != nil {
 			return nil, err
@@ -78,7 +82,7 @@ func (db *DB) CreateConnection(ctx context.Context, in CreateConnection) (*ent.C
 // UpdateConnection changes a connection. Faults: those of CreateConnection, NOT_FOUND and STALE_VERSION.
 func (db *DB) UpdateConnection(ctx context.Context, merchantID, id int64, in UpdateConnection) (*ent.Connection, error) {
 	return change(ctx, db, merchantID, "update a connection", func(t *tx) (*ent.Connection, error) {
-		row, err := t.connection(ctx, merchantID, id, "id")
+		row, err := t.connection(ctx, merchantID, id)
 		if err != nil {
 			return nil, err
 		}
@@ -99,22 +103,24 @@ func (db *DB) UpdateConnection(ctx context.Context, merchantID, id int64, in Upd
 		}
 		zone := row.TimeZone
 		if in.TimeZone != nil {
-			zone = c.timeZone(*in.TimeZone)
+			zone = strings.TrimSpace(*in.TimeZone)
+			if _, err := schedule.LoadZone(zone); c.keep(err) != nil {
+				return nil, err
+			}
 		}
 		if err := c.faults.Or(); err != nil {
 			return nil, err
-		}
-		if zone != row.TimeZone {
-			if err := t.rezone(ctx, row, zone, in.NextRun); err != nil {
-				return nil, err
-			}
 		}
 		if in.Priority != nil && *in.Priority != row.Priority && counts(row) {
 			if err := t.markWarehouses(ctx, merchantID, row.WarehouseID); err != nil {
 				return nil, err
 			}
 		}
-		return u.SetTimeZone(zone).Save(ctx)
+		was := row.TimeZone
+		if row, err = u.SetTimeZone(zone).Save(ctx); err == nil && zone != was {
+			err = t.reckonAll(ctx, row)
+		}
+		return row, err
 	})
 }
 
@@ -122,15 +128,17 @@ func (db *DB) UpdateConnection(ctx context.Context, merchantID, id int64, in Upd
 // syncing.
 func (db *DB) DeleteConnection(ctx context.Context, merchantID, id int64) error {
 	return remove(ctx, db, merchantID, "delete a connection", func(t *tx) error {
-		row, err := t.connection(ctx, merchantID, id, "id")
+		row, err := t.connection(ctx, merchantID, id)
 		if err != nil {
 			return err
 		}
-		if err := t.idle(ctx, "connection", connection.FieldID, id); err != nil {
+		if err := t.idle(ctx, "connection", connection.ID(id)); err != nil {
 			return err
 		}
-		if err := t.markConnection(ctx, row); err != nil {
-			return err
+		if counts(row) {
+			if err := t.markConnection(ctx, row); err != nil {
+				return err
+			}
 		}
 		return t.ent.Connection.DeleteOne(row).Exec(ctx)
 	})
@@ -161,7 +169,7 @@ func (db *DB) DisableInventory(ctx context.Context, merchantID, id int64) (c *en
 
 func (db *DB) switchConnection(ctx context.Context, merchantID, id int64, what string, set func(*ent.Connection)) (c *ent.Connection, changed bool, err error) {
 	c, err = change(ctx, db, merchantID, what, func(t *tx) (*ent.Connection, error) {
-		row, err := t.connection(ctx, merchantID, id, "connectionId")
+		row, err := t.connection(ctx, merchantID, id)
 		if err != nil {
 			return nil, err
 		}
@@ -176,66 +184,59 @@ func (db *DB) switchConnection(ctx context.Context, merchantID, id int64, what s
 				return nil, err
 			}
 		}
+		if counts(row) { // what came due while it was off is not missed
+			if err := t.reckonAll(ctx, row); err != nil {
+				return nil, err
+			}
+		}
 		return row.Update().SetUpdatedAt(db.Now()).AddVersion(1).SetEnabled(row.Enabled).SetInventoryEnabled(row.InventoryEnabled).Save(ctx)
 	})
 	return c, changed && err == nil, err
 }
 
-func (t *tx) connection(ctx context.Context, merchantID, id int64, field string) (*ent.Connection, error) {
+func (t *tx) connection(ctx context.Context, merchantID, id int64) (*ent.Connection, error) {
 	row, err := t.ent.Connection.Query().Where(connection.ID(id), connection.MerchantID(merchantID)).Only(ctx)
-	return row, found(err, field, "connection")
+	return row, found(err, "connectionId", "connection")
 }
 
 // counts tells whether a connection's warehouse counts for its store (spec 4.2).
 func counts(c *ent.Connection) bool { return c.Enabled && c.InventoryEnabled }
 
-// counting are the connections that count.
-func counting() predicate.Connection {
-	return connection.And(connection.Enabled(true), connection.InventoryEnabled(true))
+// markConnection marks a connection's warehouse to be planned, and the others that feed its store.
+func (t *tx) markConnection(ctx context.Context, c *ent.Connection) error {
+	if err := t.markWarehouses(ctx, c.MerchantID, c.WarehouseID); err != nil {
+		return err
+	}
+	return t.markFeeding(ctx, c.MerchantID, connection.And(connection.StoreID(c.StoreID), connection.IDNEQ(c.ID)))
 }
 
-// markFeeding marks the warehouses of these connections to be planned.
-func (t *tx) markFeeding(ctx context.Context, merchantID int64, of ...predicate.Connection) error {
-	rows, err := t.ent.Connection.Query().Where(of...).All(ctx)
+// markFeeding marks the warehouses of those of the connections that count to be planned.
+func (t *tx) markFeeding(ctx context.Context, merchantID int64, of predicate.Connection) error {
+	var ids []int64
+	err := t.ent.Connection.Query().Where(of, connection.Enabled(true), connection.InventoryEnabled(true)).
+		Unique(true).Order(connection.ByWarehouseID()).Select(connection.FieldWarehouseID).Scan(ctx, &ids)
 	if err != nil {
 		return err
 	}
-	var ids []int64
-	for _, c := range rows {
-		ids = append(ids, c.WarehouseID)
+	return t.markWarehouses(ctx, merchantID, ids...)
+}
+
+// idle refuses to take away something whose connections are syncing. None of them begins to until the commit.
+func (t *tx) idle(ctx context.Context, what string, of predicate.Connection) error {
+	ids, err := t.ent.Connection.Query().Where(of).Order(connection.ByID()).IDs(ctx)
+	if err != nil {
+		return err
 	}
-	slices.Sort(ids)
-	return t.markWarehouses(ctx, merchantID, slices.Compact(ids)...)
-}
-
-// markConnection marks a connection's warehouse, and the others that feed its store, to be planned.
-func (t *tx) markConnection(ctx context.Context, c *ent.Connection) error {
-	return t.markFeeding(ctx, c.MerchantID, connection.Or(connection.ID(c.ID), connection.And(connection.StoreID(c.StoreID), counting())))
-}
-
-// idle refuses to take away something whose connections, those with the id in this column, are at work. On PostgreSQL
-// the locks keep new runs from being added, and queued ones from beginning, until the commit.
-func (t *tx) idle(ctx context.Context, what, column string, id int64) error {
-	of := "connections WHERE " + column + " = ?"
-	if t.postgres() {
-		for _, lock := range []string{
-			"SELECT 1 FROM " + of + " FOR UPDATE",
-			"SELECT 1 FROM sync_runs WHERE status IN ('QUEUED', 'RUNNING') AND connection_id IN (SELECT id FROM " + of + ") FOR UPDATE",
-		} {
-			if _, err := t.ExecContext(ctx, t.db.rebind(lock), id); err != nil {
-				return fmt.Errorf("hold runs: %w", err)
-			}
+	for _, id := range ids {
+		if err := t.lock(ctx, lockRuns, id); err != nil {
+			return err
 		}
 	}
-	var running bool
-	query := "SELECT EXISTS (SELECT 1 FROM sync_runs WHERE status = 'RUNNING' AND connection_id IN (SELECT id FROM " + of + "))"
-	if err := t.QueryRowContext(ctx, t.db.rebind(query), id).Scan(&running); err != nil {
-		return fmt.Errorf("look for running syncs: %w", err)
+	running, err := t.ent.SyncRun.Query().Where(syncrun.ConnectionIDIn(ids...), syncrun.StatusEQ(enum.Running)).Exist(ctx)
+	if err == nil && running {
+		err = fault.At(what+"Id", fault.InUse, "this %s is syncing: cancel the sync, or wait for its end, and try again", what)
 	}
-	if running {
-		return fault.At("id", fault.InUse, "this %s is syncing: cancel the sync, or wait for its end, and try again", what)
-	}
-	return nil
+	return err
 }
 
 // defaultName is what a connection is called unless told otherwise.
@@ -259,20 +260,6 @@ func connectionName(w *ent.Warehouse, s *ent.Store) string {
 			cut--
 		}
 		name = name[:cut]
-	}
-	return name
-}
-
-// timeZone holds a zone to the names of the IANA; blank is UTC.
-func (c *check) timeZone(name string) string {
-	if name = strings.TrimSpace(name); name == "" {
-		return "UTC"
-	}
-	_, err := time.LoadLocation(name)
-	// These load as well, but mean the machine's own zone, or count leap seconds.
-	foreign := name == "Local" || name == "localtime" || name == "posixrules" || strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/")
-	if err != nil || foreign {
-		c.add("timeZone", fault.UnknownZone, "%.80q is no time zone: write an IANA name, such as Europe/Berlin, America/New_York or UTC", name)
 	}
 	return name
 }

@@ -44,7 +44,7 @@ type UpdateListing struct {
 func (db *DB) CreateListing(ctx context.Context, in CreateListing) (*ent.Listing, error) {
 	return change(ctx, db, in.MerchantID, "create a listing", func(t *tx) (*ent.Listing, error) {
 		var c check
-		if _, err := t.store(ctx, in.MerchantID, in.StoreID, "storeId"); c.keep(err) != nil {
+		if _, err := t.store(ctx, in.MerchantID, in.StoreID); c.keep(err) != nil {
 			return nil, err
 		}
 		p, err := t.listed(ctx, &c, in.MerchantID, in.SKU)
@@ -149,7 +149,7 @@ func (db *DB) DeleteListing(ctx context.Context, merchantID, id int64) error {
 // listing comes with its product.
 func (t *tx) listing(ctx context.Context, merchantID, id int64) (*ent.Listing, error) {
 	row, err := t.ent.Listing.Query().Where(listing.ID(id), listing.MerchantID(merchantID)).WithProduct().Only(ctx)
-	return row, found(err, "id", "listing")
+	return row, found(err, "listingId", "listing")
 }
 
 // listed finds the product to list; it is nil if a fault says why.

@@ -75,8 +75,8 @@ func TestListingUpdate(t *testing.T) {
 		update := func(in database.UpdateListing) error { return errOf(w.db.UpdateListing(ctx, w.m.ID, id, in)) }
 		w.refused(update(database.UpdateListing{SKU: new("NONE"), ChannelSKU: new("A"), MaxQuantity: database.Opt[int64]{Set: true, Value: new(int64(-1))}}), "NOT_FOUND sku", "TAKEN channelSku", "OUT_OF_RANGE maxQuantity")
 		w.refused(update(database.UpdateListing{ExpectedVersion: new(int64(1))}), "STALE_VERSION expectedVersion")
-		w.refused(errOf(w.db.UpdateListing(ctx, w.m2.ID, id, database.UpdateListing{})), "NOT_FOUND id")
-		w.refused(w.db.DeleteListing(ctx, w.m2.ID, id), "NOT_FOUND id")
+		w.refused(errOf(w.db.UpdateListing(ctx, w.m2.ID, id, database.UpdateListing{})), "NOT_FOUND listingId")
+		w.refused(w.db.DeleteListing(ctx, w.m2.ID, id), "NOT_FOUND listingId")
 	})
 }
 

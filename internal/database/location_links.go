@@ -28,7 +28,7 @@ type SetLocationLinks struct {
 // links; BLANK, TOO_LONG, INVALID or TAKEN of links.N.facilityCode; BLANK or NOT_FOUND of links.N.locationCode.
 func (db *DB) SetLocationLinks(ctx context.Context, merchantID, connectionID int64, in SetLocationLinks) (*ent.Connection, error) {
 	return change(ctx, db, merchantID, "set location links", func(t *tx) (*ent.Connection, error) {
-		conn, err := t.connection(ctx, merchantID, connectionID, "connectionId")
+		conn, err := t.connection(ctx, merchantID, connectionID)
 		if err != nil {
 			return nil, err
 		}

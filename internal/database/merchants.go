@@ -37,7 +37,7 @@ func (db *DB) CreateMerchant(ctx context.Context, in CreateMerchant) (*ent.Merch
 // UpdateMerchant changes a merchant. Faults: those of CreateMerchant, NOT_FOUND and STALE_VERSION.
 func (db *DB) UpdateMerchant(ctx context.Context, id int64, in UpdateMerchant) (*ent.Merchant, error) {
 	return change(ctx, db, 0, "update a merchant", func(t *tx) (*ent.Merchant, error) {
-		row, err := t.merchant(ctx, id, "id")
+		row, err := t.merchant(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func (db *DB) DeleteMerchant(ctx context.Context, id int64) error {
 		if err := t.lock(ctx, lockSettings, id); err != nil {
 			return err
 		}
-		row, err := t.merchant(ctx, id, "id")
+		row, err := t.merchant(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (db *DB) DeleteMerchant(ctx context.Context, id int64) error {
 			return err
 		}
 		if warehouses+stores > 0 {
-			return fault.At("id", fault.InUse, "%q still has %d warehouses and %d stores: delete those first", row.Name, warehouses, stores)
+			return fault.At("merchantId", fault.InUse, "%q still has %d warehouses and %d stores: delete those first", row.Name, warehouses, stores)
 		}
 		// PostgreSQL would take a component away before the bundle that still refers to it.
 		if _, err := t.ent.BundleComponent.Delete().Where(bundlecomponent.MerchantID(id)).Exec(ctx); err != nil {
@@ -86,9 +86,9 @@ func (db *DB) DeleteMerchant(ctx context.Context, id int64) error {
 	})
 }
 
-func (t *tx) merchant(ctx context.Context, id int64, field string) (*ent.Merchant, error) {
+func (t *tx) merchant(ctx context.Context, id int64) (*ent.Merchant, error) {
 	row, err := t.ent.Merchant.Get(ctx, id)
-	return row, found(err, field, "merchant")
+	return row, found(err, "merchantId", "merchant")
 }
 
 // merchantName readies the name of the merchant with this id, 0 for a new one.

@@ -40,15 +40,15 @@ func TestMerchantUpdateSaysWhichVersionItMeets(t *testing.T) {
 			w.Errorf("got %v", m)
 		}
 		w.refused(errOf(w.db.UpdateMerchant(ctx, m.ID, database.UpdateMerchant{Name: &name, ExpectedVersion: &version})), "STALE_VERSION expectedVersion")
-		w.refused(errOf(w.db.UpdateMerchant(ctx, 999, database.UpdateMerchant{Name: &name})), "NOT_FOUND id")
+		w.refused(errOf(w.db.UpdateMerchant(ctx, 999, database.UpdateMerchant{Name: &name})), "NOT_FOUND merchantId")
 	})
 }
 
 func TestMerchantIsDeletedOnlyWhenEmpty(t *testing.T) {
 	eachBrand(t, func(w *brand) {
 		ctx := w.Context()
-		w.refused(w.db.DeleteMerchant(ctx, w.m2.ID), "IN_USE id")
-		w.refused(w.db.DeleteMerchant(ctx, 999), "NOT_FOUND id")
+		w.refused(w.db.DeleteMerchant(ctx, w.m2.ID), "IN_USE merchantId")
+		w.refused(w.db.DeleteMerchant(ctx, 999), "NOT_FOUND merchantId")
 		for _, err := range []error{
 			w.db.DeleteWarehouse(ctx, w.m.ID, w.w1.ID), w.db.DeleteWarehouse(ctx, w.m.ID, w.w2.ID),
 			w.db.DeleteStore(ctx, w.m.ID, w.s1.ID), w.db.DeleteStore(ctx, w.m.ID, w.s2.ID),

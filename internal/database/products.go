@@ -35,7 +35,7 @@ type UpdateProduct struct {
 // INVALID, NOT_FOUND, TAKEN, BUNDLE_NESTED or BUNDLE_CYCLE of components.N.sku; OUT_OF_RANGE of components.N.quantity.
 func (db *DB) CreateProduct(ctx context.Context, in CreateProduct) (*ent.Product, error) {
 	return change(ctx, db, in.MerchantID, "create a product", func(t *tx) (*ent.Product, error) {
-		if _, err := t.merchant(ctx, in.MerchantID, "merchantId"); err != nil {
+		if _, err := t.merchant(ctx, in.MerchantID); err != nil {
 			return nil, err
 		}
 		var c check
@@ -139,7 +139,7 @@ func (db *DB) DeleteProduct(ctx context.Context, merchantID, id int64) error {
 			return err
 		}
 		if bundles != "" {
-			return fault.At("id", fault.InUse, "the product is a component of %s: take it out there first", bundles)
+			return fault.At("productId", fault.InUse, "the product is a component of %s: take it out there first", bundles)
 		}
 		parts, err := t.partsOf(ctx, row)
 		if err != nil {
@@ -164,7 +164,7 @@ func (db *DB) DeleteProduct(ctx context.Context, merchantID, id int64) error {
 
 func (t *tx) product(ctx context.Context, merchantID, id int64) (*ent.Product, error) {
 	row, err := t.ent.Product.Query().Where(product.ID(id), product.MerchantID(merchantID)).Only(ctx)
-	return row, found(err, "id", "product")
+	return row, found(err, "productId", "product")
 }
 
 // newSKU readies the SKU of the product with this id, 0 for a new one.

@@ -76,7 +76,7 @@ func TestProductUpdate(t *testing.T) {
 		update := func(in database.UpdateProduct) error { return errOf(w.db.UpdateProduct(ctx, w.m.ID, p.ID, in)) }
 		w.refused(update(database.UpdateProduct{SKU: new("B"), Name: new("\x00"), UPC: database.Opt[string]{Set: true, Value: new(strings.Repeat("1", 65))}}), "TAKEN sku", "INVALID name", "TOO_LONG upc")
 		w.refused(update(database.UpdateProduct{ExpectedVersion: new(int64(1))}), "STALE_VERSION expectedVersion")
-		w.refused(errOf(w.db.UpdateProduct(ctx, w.m2.ID, p.ID, database.UpdateProduct{})), "NOT_FOUND id")
+		w.refused(errOf(w.db.UpdateProduct(ctx, w.m2.ID, p.ID, database.UpdateProduct{})), "NOT_FOUND productId")
 	})
 }
 
@@ -119,7 +119,7 @@ func TestBundles(t *testing.T) {
 		other := w.product("OTHER")
 		w.refused(update(other, components("KIT")...), "BUNDLE_NESTED components.0.sku")
 
-		w.refused(w.db.DeleteProduct(ctx, w.m.ID, a.ID), "IN_USE id")
+		w.refused(w.db.DeleteProduct(ctx, w.m.ID, a.ID), "IN_USE productId")
 		if err := update(kit); err != nil { // a plain product from now on
 			w.Fatal(err)
 		}

@@ -3,32 +3,28 @@ package database
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"strings"
 	"time"
 
 	"stockbridge/ent"
-	"stockbridge/ent/schedule"
 	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/schedule"
 )
-
-// NextRun works out when a schedule is due next, nil for never, from its rules as package schedule writes them, the
-// time that MINUTELY counts from, and the connection's time zone. It is called inside a transaction: it only reckons.
-type NextRun func(rules json.RawMessage, anchor time.Time, timeZone string) (*time.Time, error)
 
 // SetSchedule replaces the rules of one of a connection's two schedules.
 type SetSchedule struct {
 	ExpectedVersion *int64 // the connection's version the change was made against, else STALE_VERSION; nil is any
 	Mode            enum.SyncMode
 	TimeZone        *string         // of the connection, and so of both schedules; nil leaves it
-	Rules           json.RawMessage // a list as package schedule writes it, which has checked it; nil is the empty one
-	NextRun         NextRun         // asked for this schedule, and for both where TimeZone changes; nil leaves them without a next run
+	Rules           []schedule.Rule // all of them; none is never
+	Floor           time.Duration   // the least time the server allows between two Smart Syncs; 0 is any
 }
 
 // SetSchedule replaces one of a connection's schedules; MINUTELY counts from now. Faults: NOT_FOUND of connectionId,
-// STALE_VERSION, INVALID of mode, UNKNOWN_TIME_ZONE of timeZone.
+// STALE_VERSION, INVALID of mode, and those of schedule.Validate.
 func (db *DB) SetSchedule(ctx context.Context, merchantID, connectionID int64, in SetSchedule) (*ent.Schedule, error) {
 	return change(ctx, db, merchantID, "set a schedule", func(t *tx) (*ent.Schedule, error) {
-		conn, err := t.connection(ctx, merchantID, connectionID, "connectionId")
+		conn, err := t.connection(ctx, merchantID, connectionID)
 		if err != nil {
 			return nil, err
 		}
@@ -37,70 +33,77 @@ func (db *DB) SetSchedule(ctx context.Context, merchantID, connectionID int64, i
 		}
 		var c check
 		oneOf(&c, "mode", in.Mode, "")
-		zone := conn.TimeZone
+		zone, floor := conn.TimeZone, in.Floor
 		if in.TimeZone != nil {
-			zone = c.timeZone(*in.TimeZone)
+			zone = strings.TrimSpace(*in.TimeZone)
+		}
+		if in.Mode == enum.Full {
+			floor = 0
+		}
+		if err := c.keep(schedule.Validate(in.Rules, zone, floor)); err != nil {
+			return nil, err
 		}
 		if err := c.faults.Or(); err != nil {
 			return nil, err
 		}
-		now := db.Now()
-		if err := conn.Update().SetTimeZone(zone).SetUpdatedAt(now).AddVersion(1).Exec(ctx); err != nil {
-			return nil, err
-		}
-		if zone != conn.TimeZone {
-			if err := t.rezone(ctx, conn, zone, in.NextRun); err != nil {
-				return nil, err
-			}
-		}
-		row, err := conn.QuerySchedules().Where(schedule.ModeEQ(in.Mode)).Only(ctx)
+		rules, err := json.Marshal(append([]schedule.Rule{}, in.Rules...)) // none are [], not null
 		if err != nil {
 			return nil, err
 		}
-		row.Rules, row.AnchorAt = in.Rules, now
-		if row.Rules == nil {
-			row.Rules = json.RawMessage("[]")
-		}
-		u := row.Update().SetRules(row.Rules).SetAnchorAt(now).SetUpdatedAt(now).AddVersion(1)
-		if err := in.NextRun.set(u, row, zone); err != nil {
+		now, rezoned := db.Now(), zone != conn.TimeZone
+		if conn, err = conn.Update().SetTimeZone(zone).SetUpdatedAt(now).AddVersion(1).Save(ctx); err != nil {
 			return nil, err
 		}
-		return u.Save(ctx)
+		schedules, err := conn.QuerySchedules().All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var set *ent.Schedule
+		for _, s := range schedules {
+			switch {
+			case s.Mode == in.Mode:
+				s.Rules, s.AnchorAt = rules, now
+				set, err = t.reckon(ctx, s, conn)
+			case rezoned:
+				_, err = t.reckon(ctx, s, conn)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return set, nil
 	})
 }
 
-// rezone works out anew when a connection's schedules are due.
-func (t *tx) rezone(ctx context.Context, c *ent.Connection, zone string, next NextRun) error {
-	rows, err := c.QuerySchedules().All(ctx)
+// reckonAll stores anew when a connection's schedules are due.
+func (t *tx) reckonAll(ctx context.Context, c *ent.Connection) error {
+	schedules, err := c.QuerySchedules().All(ctx)
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		u := row.Update()
-		if err := next.set(u, row, zone); err != nil {
-			return err
-		}
-		if err := u.Exec(ctx); err != nil {
+	for _, s := range schedules {
+		if _, err := t.reckon(ctx, s, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f NextRun) set(u *ent.ScheduleUpdateOne, s *ent.Schedule, zone string) error {
-	var next *time.Time
-	if f != nil {
-		var err error
-		if next, err = f(s.Rules, s.AnchorAt, zone); err != nil {
-			return fmt.Errorf("work out the next run: %w", err)
-		}
+// reckon stores a connection's schedule with when it is due next.
+func (t *tx) reckon(ctx context.Context, s *ent.Schedule, c *ent.Connection) (*ent.Schedule, error) {
+	s.Edges.Connection = c
+	rules, err := ScheduleOf(s)
+	if err != nil {
+		return nil, err
 	}
-	if next == nil {
-		u.ClearNextRunAt()
-	} else {
-		u.SetNextRunAt(next.UTC().Truncate(time.Microsecond))
+	now := t.db.Now()
+	var due *time.Time
+	if next, ok := rules.Next(now); ok {
+		due = &next
 	}
-	return nil
+	u := s.Update().SetRules(s.Rules).SetAnchorAt(s.AnchorAt).SetUpdatedAt(now).AddVersion(1)
+	put(due, u.SetNextRunAt, u.ClearNextRunAt)
+	return u.Save(ctx)
 }
 
 // addSchedules gives a new connection the schedules of spec 3.7.

@@ -18,10 +18,9 @@ import (
 
 // What people set comes in as one plain struct a change; its texts are trimmed here. Where it is refused, the error holds
 // a fault.List with everything that is wrong with it, or a single *fault.Error; fields are named as the API names
-// them, relative to the input ("name", "components.1.quantity"). An update or deletion that names a row which is not
-// there, or is another merchant's, is a fault NOT_FOUND of "id" (where the API names it so, of "connectionId", "storeId"
-// or "tokenId"). Rows come back as they are after the change. They belong to a transaction that is over: read their
-// fields, and load what they refer to through a Reader.
+// them, relative to the input ("name", "components.1.quantity"). What names a row that is not there, or is another
+// merchant's, is a fault NOT_FOUND of "warehouseId", "storeId" and so on. Rows come back as they are after the change.
+// They belong to a transaction that is over: read their fields, and load what they refer to through a Reader.
 
 // Opt is a nullable field of an update: left as it is (the zero value), set, or cleared (Set without a Value).
 type Opt[T any] struct {
@@ -103,13 +102,18 @@ func (c *check) add(field string, code fault.Code, format string, args ...any) {
 	c.faults = append(c.faults, fault.At(field, code, format, args...))
 }
 
-// keep gathers err if it is a fault, and gives it back if it is anything else.
+// keep gathers err if it is of faults, and gives it back if it is anything else.
 func (c *check) keep(err error) error {
-	var f *fault.Error
-	if !errors.As(err, &f) {
+	var list fault.List
+	var one *fault.Error
+	switch {
+	case errors.As(err, &list):
+		c.faults = append(c.faults, list...)
+	case errors.As(err, &one):
+		c.faults = append(c.faults, one)
+	default:
 		return err
 	}
-	c.faults = append(c.faults, f)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"stockbridge/ent/schema/enum"
 	"stockbridge/ent/storelimit"
 	"stockbridge/internal/fault"
+	"stockbridge/internal/inventory"
 )
 
 // Limit is one line of a store's ordered list of which SKUs it receives (spec 4.5).
@@ -28,7 +29,7 @@ type SetStoreLimits struct {
 // TOO_MANY of limits, BLANK, TOO_LONG or INVALID of limits.N.pattern, INVALID of limits.N.action.
 func (db *DB) SetStoreLimits(ctx context.Context, merchantID, storeID int64, in SetStoreLimits) (*ent.Store, error) {
 	return change(ctx, db, merchantID, "set a store's limits", func(t *tx) (*ent.Store, error) {
-		row, err := t.store(ctx, merchantID, storeID, "storeId")
+		row, err := t.store(ctx, merchantID, storeID)
 		if err != nil {
 			return nil, err
 		}
@@ -47,7 +48,7 @@ func (c *check) limits(in []Limit) []Limit {
 		sound := len(c.faults)
 		l.Pattern = c.name(at+"pattern", l.Pattern)
 		if len(c.faults) == sound {
-			if err := validatePattern(l.Pattern); err != nil {
+			if err := inventory.ValidatePattern(l.Pattern); err != nil {
 				c.add(at+"pattern", fault.Invalid, "%s", err)
 			}
 		}
@@ -78,5 +79,3 @@ func (t *tx) replaceLimits(ctx context.Context, s *ent.Store, limits []Limit) (c
 	}
 	return true, t.addLimits(ctx, s, limits)
 }
-
-func validatePattern(string) error { return nil }

@@ -40,7 +40,7 @@ type UpdateStore struct {
 // or TAKEN of locations.N.code, TOO_LONG or INVALID of locations.N.name.
 func (db *DB) CreateStore(ctx context.Context, in CreateStore) (*ent.Store, error) {
 	return change(ctx, db, in.MerchantID, "create a store", func(t *tx) (*ent.Store, error) {
-		if _, err := t.merchant(ctx, in.MerchantID, "merchantId"); err != nil {
+		if _, err := t.merchant(ctx, in.MerchantID); err != nil {
 			return nil, err
 		}
 		var c check
@@ -72,7 +72,7 @@ func (db *DB) CreateStore(ctx context.Context, in CreateStore) (*ent.Store, erro
 // UpdateStore changes a store. Faults: those of CreateStore, NOT_FOUND and STALE_VERSION, and IN_USE of locations.
 func (db *DB) UpdateStore(ctx context.Context, merchantID, id int64, in UpdateStore) (*ent.Store, error) {
 	return change(ctx, db, merchantID, "update a store", func(t *tx) (*ent.Store, error) {
-		row, err := t.store(ctx, merchantID, id, "id")
+		row, err := t.store(ctx, merchantID, id)
 		if err != nil {
 			return nil, err
 		}
@@ -98,12 +98,12 @@ func (t *tx) updateStore(ctx context.Context, row *ent.Store, in UpdateStore) (*
 		p := c.storePlatform(*in.Platform)
 		u.SetPlatform(p.Platform).SetSettings(p.Settings).SetSecrets(p.kept(row.Platform, row.Secrets))
 	}
-	scope, onExclude := row.Scope, row.OnExclude
+	scope := row.Scope
 	if in.Scope != nil {
 		scope = oneOf(&c, "scope", *in.Scope, "")
 	}
 	if in.OnExclude != nil {
-		onExclude = oneOf(&c, "onExclude", *in.OnExclude, "")
+		u.SetOnExclude(oneOf(&c, "onExclude", *in.OnExclude, ""))
 	}
 	var limits []Limit
 	if in.Limits != nil {
@@ -133,30 +133,26 @@ func (t *tx) updateStore(ctx context.Context, row *ent.Store, in UpdateStore) (*
 			return nil, err
 		}
 	}
-	switch {
-	case onExclude != row.OnExclude: // what a disabled connection holds back is concerned as well
-		err = t.markFeeding(ctx, row.MerchantID, connection.StoreID(row.ID))
-	case receives:
-		err = t.markFeeding(ctx, row.MerchantID, connection.StoreID(row.ID), counting())
+	if receives {
+		if err := t.markFeeding(ctx, row.MerchantID, connection.StoreID(row.ID)); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return u.SetScope(scope).SetOnExclude(onExclude).Save(ctx)
+	return u.SetScope(scope).Save(ctx)
 }
 
 // DeleteStore takes a store away with its locations, levels, listings and connections. Faults: NOT_FOUND, and IN_USE
 // while a connection of it is syncing.
 func (db *DB) DeleteStore(ctx context.Context, merchantID, id int64) error {
 	return remove(ctx, db, merchantID, "delete a store", func(t *tx) error {
-		row, err := t.store(ctx, merchantID, id, "id")
+		row, err := t.store(ctx, merchantID, id)
 		if err != nil {
 			return err
 		}
-		if err := t.idle(ctx, "store", connection.FieldStoreID, id); err != nil {
+		if err := t.idle(ctx, "store", connection.StoreID(id)); err != nil {
 			return err
 		}
-		if err := t.markFeeding(ctx, merchantID, connection.StoreID(id), counting()); err != nil {
+		if err := t.markFeeding(ctx, merchantID, connection.StoreID(id)); err != nil {
 			return err
 		}
 		return t.ent.Store.DeleteOne(row).Exec(ctx)
@@ -167,7 +163,7 @@ func (db *DB) DeleteStore(ctx context.Context, merchantID, id int64) error {
 // instance. The version stays, for no person changed anything. Faults: NOT_FOUND, STALE_VERSION.
 func (db *DB) SetStoreSettings(ctx context.Context, merchantID, id, version int64, settings json.RawMessage) error {
 	return remove(ctx, db, merchantID, "set a store's settings", func(t *tx) error {
-		row, err := t.store(ctx, merchantID, id, "id")
+		row, err := t.store(ctx, merchantID, id)
 		if err != nil {
 			return err
 		}
@@ -178,9 +174,9 @@ func (db *DB) SetStoreSettings(ctx context.Context, merchantID, id, version int6
 	})
 }
 
-func (t *tx) store(ctx context.Context, merchantID, id int64, field string) (*ent.Store, error) {
+func (t *tx) store(ctx context.Context, merchantID, id int64) (*ent.Store, error) {
 	row, err := t.ent.Store.Query().Where(store.ID(id), store.MerchantID(merchantID)).Only(ctx)
-	return row, found(err, field, "store")
+	return row, found(err, "storeId", "store")
 }
 
 // storeName readies the name of the store with this id, 0 for a new one.

@@ -63,10 +63,10 @@ func TestStoreFaults(t *testing.T) {
 			Limits: &[]database.Limit{{}}, Locations: &[]database.Location{{}}}),
 			"TAKEN name", "INVALID platform", "INVALID scope", "INVALID onExclude", "BLANK limits.0.pattern", "INVALID limits.0.action", "BLANK locations.0.code")
 		w.refused(update(database.UpdateStore{ExpectedVersion: new(int64(7))}), "STALE_VERSION expectedVersion")
-		w.refused(errOf(w.db.UpdateStore(ctx, w.m.ID, w.others.ID, database.UpdateStore{})), "NOT_FOUND id")
+		w.refused(errOf(w.db.UpdateStore(ctx, w.m.ID, w.others.ID, database.UpdateStore{})), "NOT_FOUND storeId")
 		w.refused(errOf(w.db.SetStoreLimits(ctx, w.m.ID, w.others.ID, database.SetStoreLimits{})), "NOT_FOUND storeId")
 		w.refused(errOf(w.db.SetStoreLimits(ctx, w.m.ID, w.s1.ID, database.SetStoreLimits{ExpectedVersion: new(int64(7))})), "STALE_VERSION expectedVersion")
-		w.refused(w.db.DeleteStore(ctx, w.m.ID, w.others.ID), "NOT_FOUND id")
+		w.refused(w.db.DeleteStore(ctx, w.m.ID, w.others.ID), "NOT_FOUND storeId")
 		failed := atOnce(func(int) error {
 			return create(database.CreateStore{MerchantID: w.m.ID, Name: "Web", Platform: overHTTP})
 		})
@@ -133,9 +133,7 @@ func TestStoreIsPlannedAnewForWhatBearsOnLevels(t *testing.T) {
 		w.marks("no limits", update(w.s1, database.UpdateStore{Limits: new([]database.Limit{})}), "East", "West")
 		w.marks("the same scope", update(w.s1, database.UpdateStore{Scope: new(enum.ListedSKUs)}))
 		w.marks("scope of a store with one connection that counts", update(w.s2, database.UpdateStore{Scope: new(enum.ListedSKUs)}), "East")
-		w.marks("what is shown of what is held back", update(w.s2, database.UpdateStore{OnExclude: new(enum.ZeroExcluded)}), "East", "West")
-		w.marks("the same", update(w.s2, database.UpdateStore{OnExclude: new(enum.ZeroExcluded)}))
-		w.marks("anything else", update(w.s2, database.UpdateStore{Name: new("Other"), Platform: &overHTTP, Locations: &[]database.Location{{Code: "x"}}}))
+		w.marks("anything else", update(w.s2, database.UpdateStore{OnExclude: new(enum.ZeroExcluded), Name: new("Other"), Platform: &overHTTP, Locations: &[]database.Location{{Code: "x"}}}))
 		w.marks("deletion", func() error { return w.db.DeleteStore(ctx, w.m.ID, w.s2.ID) }, "East")
 		left := sure(w.db.Reader().Connection.Query().IDs(ctx))(w.T)
 		if slices.Sort(left); !slices.Equal(left, []int64{w.c11.ID, w.c21.ID}) {

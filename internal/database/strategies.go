@@ -47,7 +47,7 @@ type UpdatePartitionStrategy struct {
 func (db *DB) CreatePartitionStrategy(ctx context.Context, in CreatePartitionStrategy) (*ent.PartitionStrategy, error) {
 	return change(ctx, db, in.MerchantID, "create a partition strategy", func(t *tx) (*ent.PartitionStrategy, error) {
 		var c check
-		if _, err := t.warehouse(ctx, in.MerchantID, in.WarehouseID, "warehouseId"); c.keep(err) != nil {
+		if _, err := t.warehouse(ctx, in.MerchantID, in.WarehouseID); c.keep(err) != nil {
 			return nil, err
 		}
 		name, err := t.strategyName(ctx, &c, in.MerchantID, in.WarehouseID, in.Name, 0)
@@ -170,7 +170,7 @@ func (db *DB) DeletePartitionStrategy(ctx context.Context, merchantID, id int64)
 
 func (t *tx) strategy(ctx context.Context, merchantID, id int64) (*ent.PartitionStrategy, error) {
 	row, err := t.ent.PartitionStrategy.Query().Where(partitionstrategy.ID(id), partitionstrategy.MerchantID(merchantID)).Only(ctx)
-	return row, found(err, "id", "partition strategy")
+	return row, found(err, "partitionStrategyId", "partition strategy")
 }
 
 // strategyName readies the name of the strategy with this id, 0 for a new one.

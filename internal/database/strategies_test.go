@@ -70,8 +70,8 @@ func TestStrategyFaults(t *testing.T) {
 			Distribution: new(enum.Distribution("")), Remainder: new(enum.Remainder("")), Shares: &[]database.Share{{}}})),
 			"TAKEN name", "OUT_OF_RANGE buffer.percentage", "OUT_OF_RANGE minimumDistributable", "INVALID distribution", "INVALID remainder", "NOT_FOUND shares.0.storeId")
 		w.refused(errOf(w.db.UpdatePartitionStrategy(ctx, w.m.ID, p.ID, database.UpdatePartitionStrategy{ExpectedVersion: new(int64(9))})), "STALE_VERSION expectedVersion")
-		w.refused(errOf(w.db.UpdatePartitionStrategy(ctx, w.m.ID, foreign.ID, database.UpdatePartitionStrategy{})), "NOT_FOUND id")
-		w.refused(w.db.DeletePartitionStrategy(ctx, w.m.ID, foreign.ID), "NOT_FOUND id")
+		w.refused(errOf(w.db.UpdatePartitionStrategy(ctx, w.m.ID, foreign.ID, database.UpdatePartitionStrategy{})), "NOT_FOUND partitionStrategyId")
+		w.refused(w.db.DeletePartitionStrategy(ctx, w.m.ID, foreign.ID), "NOT_FOUND partitionStrategyId")
 	})
 }
 

@@ -34,7 +34,7 @@ type UpdateWarehouse struct {
 // or INVALID of platform, quantitySource and missingSkuPolicy; OUT_OF_RANGE of maxDropPercent.
 func (db *DB) CreateWarehouse(ctx context.Context, in CreateWarehouse) (*ent.Warehouse, error) {
 	return change(ctx, db, in.MerchantID, "create a warehouse", func(t *tx) (*ent.Warehouse, error) {
-		if _, err := t.merchant(ctx, in.MerchantID, "merchantId"); err != nil {
+		if _, err := t.merchant(ctx, in.MerchantID); err != nil {
 			return nil, err
 		}
 		var c check
@@ -60,7 +60,7 @@ func (db *DB) CreateWarehouse(ctx context.Context, in CreateWarehouse) (*ent.War
 // UpdateWarehouse changes a warehouse. Faults: those of CreateWarehouse, NOT_FOUND and STALE_VERSION.
 func (db *DB) UpdateWarehouse(ctx context.Context, merchantID, id int64, in UpdateWarehouse) (*ent.Warehouse, error) {
 	return change(ctx, db, merchantID, "update a warehouse", func(t *tx) (*ent.Warehouse, error) {
-		row, err := t.warehouse(ctx, merchantID, id, "id")
+		row, err := t.warehouse(ctx, merchantID, id)
 		if err != nil {
 			return nil, err
 		}
@@ -103,11 +103,11 @@ func (db *DB) UpdateWarehouse(ctx context.Context, merchantID, id int64, in Upda
 // and IN_USE while a connection of it is syncing.
 func (db *DB) DeleteWarehouse(ctx context.Context, merchantID, id int64) error {
 	return remove(ctx, db, merchantID, "delete a warehouse", func(t *tx) error {
-		row, err := t.warehouse(ctx, merchantID, id, "id")
+		row, err := t.warehouse(ctx, merchantID, id)
 		if err != nil {
 			return err
 		}
-		if err := t.idle(ctx, "warehouse", connection.FieldWarehouseID, id); err != nil {
+		if err := t.idle(ctx, "warehouse", connection.WarehouseID(id)); err != nil {
 			return err
 		}
 		if err := t.markMerchant(ctx, merchantID); err != nil {
@@ -121,7 +121,7 @@ func (db *DB) DeleteWarehouse(ctx context.Context, merchantID, id int64) error {
 // key for instance. The version stays, for no person changed anything. Faults: NOT_FOUND, STALE_VERSION.
 func (db *DB) SetWarehouseSettings(ctx context.Context, merchantID, id, version int64, settings json.RawMessage) error {
 	return remove(ctx, db, merchantID, "set a warehouse's settings", func(t *tx) error {
-		row, err := t.warehouse(ctx, merchantID, id, "id")
+		row, err := t.warehouse(ctx, merchantID, id)
 		if err != nil {
 			return err
 		}
@@ -132,9 +132,9 @@ func (db *DB) SetWarehouseSettings(ctx context.Context, merchantID, id, version 
 	})
 }
 
-func (t *tx) warehouse(ctx context.Context, merchantID, id int64, field string) (*ent.Warehouse, error) {
+func (t *tx) warehouse(ctx context.Context, merchantID, id int64) (*ent.Warehouse, error) {
 	row, err := t.ent.Warehouse.Query().Where(warehouse.ID(id), warehouse.MerchantID(merchantID)).Only(ctx)
-	return row, found(err, field, "warehouse")
+	return row, found(err, "warehouseId", "warehouse")
 }
 
 // warehouseName readies the name of the warehouse with this id, 0 for a new one.

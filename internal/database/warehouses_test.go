@@ -31,7 +31,7 @@ func TestWarehouseFaults(t *testing.T) {
 		update := func(id int64, in database.UpdateWarehouse) error {
 			return errOf(w.db.UpdateWarehouse(ctx, w.m.ID, id, in))
 		}
-		w.refused(update(w.other.ID, database.UpdateWarehouse{}), "NOT_FOUND id")
+		w.refused(update(w.other.ID, database.UpdateWarehouse{}), "NOT_FOUND warehouseId")
 		w.refused(update(w.w1.ID, database.UpdateWarehouse{ExpectedVersion: new(int64(2))}), "STALE_VERSION expectedVersion")
 		w.refused(update(w.w1.ID, database.UpdateWarehouse{Name: new("West"), Platform: &database.PlatformSettings{}, QuantitySource: new(enum.QuantitySource("")), MissingSKUPolicy: new(enum.MissingSKUPolicy("x")), MaxDropPercent: new(-1)}),
 			"OUT_OF_RANGE maxDropPercent", "TAKEN name", "BLANK platform", "INVALID quantitySource", "INVALID missingSkuPolicy")
@@ -93,8 +93,8 @@ func TestSettingsAreSetOnlyWhereTheyWereRead(t *testing.T) {
 		sure(w.db.UpdateStore(ctx, w.m.ID, w.s1.ID, database.UpdateStore{Platform: &overHTTP}))(w.T)
 		w.refused(w.db.SetWarehouseSettings(ctx, w.m.ID, w.w1.ID, 1, pinned), "STALE_VERSION expectedVersion")
 		w.refused(w.db.SetStoreSettings(ctx, w.m.ID, w.s1.ID, 1, pinned), "STALE_VERSION expectedVersion")
-		w.refused(w.db.SetWarehouseSettings(ctx, w.m.ID, w.other.ID, 1, pinned), "NOT_FOUND id")
-		w.refused(w.db.SetStoreSettings(ctx, w.m.ID, w.others.ID, 1, pinned), "NOT_FOUND id")
+		w.refused(w.db.SetWarehouseSettings(ctx, w.m.ID, w.other.ID, 1, pinned), "NOT_FOUND warehouseId")
+		w.refused(w.db.SetStoreSettings(ctx, w.m.ID, w.others.ID, 1, pinned), "NOT_FOUND storeId")
 	})
 }
 
@@ -109,7 +109,7 @@ func TestWarehouseIsPlannedAnewForWhatBearsOnLevels(t *testing.T) {
 		w.marks("same quantity source", update(database.UpdateWarehouse{QuantitySource: new(enum.OnHand)}))
 		w.marks("anything else", update(database.UpdateWarehouse{Platform: &overHTTP, MissingSKUPolicy: new(enum.Zero), MaxDropPercent: new(0)}))
 		w.marks("deletion", func() error { return w.db.DeleteWarehouse(ctx, w.m.ID, w.w2.ID) }, "*")
-		w.refused(w.db.DeleteWarehouse(ctx, w.m.ID, w.w2.ID), "NOT_FOUND id")
+		w.refused(w.db.DeleteWarehouse(ctx, w.m.ID, w.w2.ID), "NOT_FOUND warehouseId")
 		if n := sure(w.db.Reader().Connection.Query().Count(ctx))(w.T); n != 2 {
 			w.Errorf("%d connections are left", n)
 		}
