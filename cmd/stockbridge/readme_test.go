@@ -45,8 +45,8 @@ func TestReadme(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	shell := func(script string, out io.Writer) (*exec.Cmd, io.Writer) {
-		cmd := exec.CommandContext(ctx, "bash", "-eu", "-c", script)
+	shell := func(out io.Writer, args ...string) (stdin io.Writer) {
+		cmd := exec.CommandContext(ctx, "bash", append([]string{"-eu"}, args...)...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
 		// The program is this test binary, at an address that is free.
 		cmd.Env = append(os.Environ(), "STOCKBRIDGE_BE_THE_PROGRAM=1", "STOCKBRIDGE_LISTEN="+address)
@@ -60,18 +60,18 @@ func TestReadme(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { cancel(); _ = cmd.Wait() }) // they are told to end
-		return cmd, in
+		return in
 	}
 	var said, served, followed output
-	_, typed := shell("source /dev/stdin", &said)
+	typed := shell(&said, "-s")
 	for n, block := range blocks {
 		commands := strings.ReplaceAll(block[2], "127.0.0.1:8080", address)
 		switch block[1] {
 		case " serve":
-			shell("exec "+commands, &served)
+			shell(&served, "-c", "exec "+commands)
 			_, err = served.await(ctx, `(Stockbridge serves)`)
 		case " follow":
-			shell("exec "+commands, &followed)
+			shell(&followed, "-c", "exec "+commands)
 			_, err = followed.await(ctx, `(:)`)
 		default:
 			built := "mkdir -p bin; ln -sf '" + self + "' bin/stockbridge\n"
