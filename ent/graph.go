@@ -116,7 +116,7 @@ func (_q *BundleComponentQuery) Collect(ctx context.Context, selection ast.Selec
 				_q.withBundle = (&ProductClient{config: _q.config}).Query()
 			}
 			_q.withBundle.Collect(ctx, f.Selections)
-		case "component":
+		case "product":
 			if _q.withComponent == nil {
 				_q.withComponent = (&ProductClient{config: _q.config}).Query()
 			}

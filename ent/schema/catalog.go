@@ -57,7 +57,8 @@ func (BundleComponent) Fields() []ent.Field {
 func (BundleComponent) Edges() []ent.Edge {
 	return []ent.Edge{
 		owner("bundle", Product.Type),
-		edge.To("component", Product.Type).Field("component_id").Required().Unique().Immutable().Annotations(entsql.OnDelete(entsql.NoAction)),
+		edge.To("component", Product.Type).Field("component_id").Required().Unique().Immutable().
+			Annotations(entsql.OnDelete(entsql.NoAction), apiName("product")),
 	}
 }
 

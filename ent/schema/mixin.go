@@ -52,3 +52,9 @@ var cascade = entsql.OnDelete(entsql.Cascade)
 func owner(name string, t any) ent.Edge {
 	return edge.To(name, t).Field(name + "_id").Required().Unique().Immutable().Annotations(cascade)
 }
+
+// apiName is what the API calls an edge whose own name is another.
+type apiName string
+
+// Name of the annotation, by which the template of graph.go finds it.
+func (apiName) Name() string { return "APIName" }

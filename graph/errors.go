@@ -1,0 +1,114 @@
+package graph
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"stockbridge/internal/fault"
+)
+
+// Codes of errors that are no faults of what the caller sent.
+const (
+	Internal = "INTERNAL" // extensions.reference is what the log has it under
+	Canceled = "CANCELED" // the request ended before the answer was there
+)
+
+// ErrorPresenter makes errors fit for clients: every one has extensions.code, and extensions.field where a field of the
+// request is at fault. What is no fault of the caller is logged in full, and told by a reference alone.
+func ErrorPresenter(log *slog.Logger) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		out := &gqlerror.Error{Path: graphql.GetPath(ctx)}
+		var told *gqlerror.Error
+		var argument ast.Path
+		if errors.As(err, &told) {
+			out.Path, argument = split(ctx, told.Path)
+			out.Locations = told.Locations
+		}
+		var list fault.List
+		var one *fault.Error
+		switch {
+		case errors.As(err, &list) && len(list) > 0:
+			return presentFault(out, list[0], argument)
+		case errors.As(err, &one):
+			return presentFault(out, one, argument)
+		case told != nil && told.Extensions["code"] != nil:
+			return presentRequest(told)
+		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+			out.Message, out.Extensions = "the request ended before it was answered", map[string]any{"code": Canceled}
+			return out
+		}
+		ref := rand.Text()[:12]
+		log.ErrorContext(ctx, "a request failed", "reference", ref, "path", out.Path.String(), "error", err)
+		return internal(out, ref)
+	}
+}
+
+// Recover makes an error of a panic, which is logged in full.
+func Recover(log *slog.Logger) graphql.RecoverFunc {
+	return func(ctx context.Context, p any) error {
+		ref := rand.Text()[:12]
+		log.ErrorContext(ctx, "a request panicked", "reference", ref, "path", graphql.GetPath(ctx).String(), "panic", p, "stack", string(debug.Stack()))
+		return internal(&gqlerror.Error{Path: graphql.GetPath(ctx)}, ref)
+	}
+}
+
+func internal(out *gqlerror.Error, ref string) *gqlerror.Error {
+	out.Message = "something went wrong on our side; tell us the reference " + ref
+	out.Extensions = map[string]any{"code": Internal, "reference": ref}
+	return out
+}
+
+func presentFault(out *gqlerror.Error, f *fault.Error, argument ast.Path) *gqlerror.Error {
+	out.Message = f.Message
+	out.Extensions = map[string]any{"code": f.Code}
+	if len(f.Field) > 0 {
+		out.Extensions["field"] = f.Field
+	} else if len(argument) > 0 {
+		out.Extensions["field"] = texts(argument)
+	}
+	return out
+}
+
+// presentRequest names the field where a variable is at fault, which the validator tells by a path.
+func presentRequest(told *gqlerror.Error) *gqlerror.Error {
+	if len(told.Path) < 2 || told.Path[0] != ast.PathName("variable") {
+		return told
+	}
+	out := *told
+	out.Path = nil // clients look for one of the response there
+	out.Message = told.Path[1:].String() + ": " + told.Message
+	out.Extensions = maps.Clone(told.Extensions)
+	out.Extensions["field"] = texts(told.Path[1:])
+	return &out
+}
+
+// split parts the path of an error into that of the field it concerns and what follows: where an argument could not be
+// read, gqlgen goes on with the path to its part that is at fault.
+func split(ctx context.Context, path ast.Path) (field, argument ast.Path) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return path, nil
+	}
+	if field = fc.Path(); len(path) > len(field) && slices.Equal(path[:len(field)], field) {
+		return field, path[len(field):]
+	}
+	return path, nil
+}
+
+func texts(path ast.Path) []string {
+	out := make([]string, len(path))
+	for i, p := range path {
+		out[i] = fmt.Sprint(p)
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+// Package graph answers the public API (schema.graphqls). Its resolvers are thin: queries read through a client that is
+// narrowed to the viewer, mutations call internal/database or the pipeline, subscriptions follow the activity feed.
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"stockbridge/ent"
+	"stockbridge/graph/generated"
+	"stockbridge/internal/access"
+	"stockbridge/internal/activity"
+	"stockbridge/internal/cron"
+	"stockbridge/internal/database"
+	"stockbridge/internal/pipeline"
+	"stockbridge/internal/platform"
+)
+
+// Config is what the API works with.
+type Config struct {
+	Reader    *ent.Client // narrowed by access.Scope
+	DB        *database.DB
+	Pipeline  *pipeline.Pipeline
+	Platforms *platform.Platforms
+	Feed      *activity.Feed
+	Cron      *cron.Cron
+	Log       *slog.Logger
+	// SmartFloor is the least time between two runs of a Smart schedule (spec 3.7); 0 is none.
+	SmartFloor time.Duration
+}
+
+// New makes the API. Requests are answered for the viewer in their context; without one they fail with UNAUTHENTICATED.
+// Errors are fit for clients only once ErrorPresenter has seen them.
+func New(cfg Config) graphql.ExecutableSchema {
+	r := &resolver{cfg}
+	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: r})}
+}
+
+// guarded lets only those operations through that a viewer asks for and whose variables are sound.
+type guarded struct{ graphql.ExecutableSchema }
+
+// Exec executes the operation in the context.
+func (g guarded) Exec(ctx context.Context) graphql.ResponseHandler {
+	if _, err := access.From(ctx); err != nil {
+		return refuse(ctx, err)
+	}
+	op := graphql.GetOperationContext(ctx)
+	if err := checkVariables(g.Schema(), op.Operation, op.Variables); err != nil {
+		return refuse(ctx, err)
+	}
+	answer := g.ExecutableSchema.Exec(withPrefetch(ctx))
+	return func(ctx context.Context) *graphql.Response { return answer(withPrefetch(ctx)) }
+}
+
+func refuse(ctx context.Context, err error) graphql.ResponseHandler {
+	graphql.AddError(ctx, err)
+	return graphql.OneShot(&graphql.Response{})
+}
+
+// resolver is the root of all resolvers.
+type resolver struct{ Config }
+
+func (r *resolver) Query() generated.QueryResolver                         { return query{r} }
+func (r *resolver) Mutation() generated.MutationResolver                   { return mutation{r} }
+func (r *resolver) Subscription() generated.SubscriptionResolver           { return subscription{r} }
+func (r *resolver) Activity() generated.ActivityResolver                   { return activityFields{} }
+func (r *resolver) ChannelLevel() generated.ChannelLevelResolver           { return channelLevelFields{r} }
+func (r *resolver) Connection() generated.ConnectionResolver               { return connectionFields{r} }
+func (r *resolver) InventoryItem() generated.InventoryItemResolver         { return inventoryItemFields{r} }
+func (r *resolver) PartitionStrategy() generated.PartitionStrategyResolver { return strategyFields{} }
+func (r *resolver) Schedule() generated.ScheduleResolver                   { return scheduleFields{} }
+func (r *resolver) Store() generated.StoreResolver                         { return storeFields{} }
+func (r *resolver) SyncRun() generated.SyncRunResolver                     { return syncRunFields{r} }
+func (r *resolver) Viewer() generated.ViewerResolver                       { return viewerFields{r} }
+func (r *resolver) Warehouse() generated.WarehouseResolver                 { return warehouseFields{} }
+func (r *resolver) WarehouseLevel() generated.WarehouseLevelResolver       { return warehouseLevelFields{r} }
+
+type (
+	query        struct{ *resolver }
+	mutation     struct{ *resolver }
+	subscription struct{ *resolver }
+)

@@ -1,0 +1,224 @@
+package graph
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"stockbridge/ent"
+	entactivity "stockbridge/ent/activity"
+	"stockbridge/ent/channellevel"
+	"stockbridge/ent/schema/enum"
+	"stockbridge/ent/syncrun"
+	"stockbridge/ent/warehouselevel"
+	"stockbridge/internal/activity"
+	"stockbridge/internal/fault"
+)
+
+// lookAgain is how long a subscription waits before it reads again what could not be read, or what nobody said has changed.
+const lookAgain = 2 * time.Second
+
+// Activity follows what happens to a merchant's SKUs (spec 5.1).
+func (s subscription) Activity(ctx context.Context, merchantID string, sku, storeID, warehouseID *string, kinds []enum.ActivityKind, after *string) (<-chan *ent.Activity, error) {
+	filter, err := s.filter(ctx, merchantID, sku, storeID, warehouseID)
+	if err != nil {
+		return nil, err
+	}
+	filter.Kinds = kinds
+	var position int64
+	if after != nil {
+		position, err = readActivityCursor(*after)
+	} else {
+		position, err = s.now(ctx, filter.MerchantID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return stream(ctx, func(send func(*ent.Activity) bool) {
+		s.follow(ctx, position, filter, send)
+	}), nil
+}
+
+// SyncRun follows a run until it ended.
+func (s subscription) SyncRun(ctx context.Context, id string) (<-chan *ent.SyncRun, error) {
+	changed := s.Feed.Changed()
+	run, err := find(ctx, "SyncRun", "id", id, s.Reader.SyncRun.Get)
+	if err != nil {
+		return nil, err
+	}
+	selection := graphql.GetFieldContext(ctx).Field.Selections
+	return stream(ctx, func(send func(*ent.SyncRun) bool) {
+		told := ""
+		for {
+			if now := run.String(); now != told {
+				if !send(run) {
+					return
+				}
+				told = now
+			}
+			if run.Status.Ended() {
+				return
+			}
+			select {
+			case <-changed:
+			case <-time.After(lookAgain):
+			case <-ctx.Done():
+				return
+			}
+			changed = s.Feed.Changed()
+			switch found, err := s.Reader.SyncRun.Query().Where(syncrun.ID(run.ID)).Collect(ctx, selection).Only(ctx); {
+			case ent.IsNotFound(err): // it went with its connection
+				return
+			case err != nil:
+				s.unread(ctx, err)
+			default:
+				run = found
+			}
+		}
+	}), nil
+}
+
+// WarehouseLevelChanged follows the warehouse levels of a merchant.
+func (s subscription) WarehouseLevelChanged(ctx context.Context, merchantID string, sku, warehouseID *string) (<-chan *ent.WarehouseLevel, error) {
+	filter, err := s.filter(ctx, merchantID, sku, nil, warehouseID)
+	if err != nil {
+		return nil, err
+	}
+	filter.Kinds = []enum.ActivityKind{enum.LevelReported}
+	return levels(ctx, s, filter, func(ctx context.Context, a *ent.Activity) (*ent.WarehouseLevel, error) {
+		q := s.Reader.WarehouseLevel.Query().Where(warehouselevel.WarehouseID(given(a.WarehouseID)), warehouselevel.Sku(a.Sku))
+		if a.FacilityID != nil {
+			q.Where(warehouselevel.FacilityID(*a.FacilityID))
+		} else {
+			q.Where(warehouselevel.FacilityIDIsNil())
+		}
+		return q.Collect(ctx, graphql.GetFieldContext(ctx).Field.Selections).Only(ctx)
+	})
+}
+
+// ChannelLevelChanged follows the channel levels of a merchant.
+func (s subscription) ChannelLevelChanged(ctx context.Context, merchantID string, sku, storeID *string) (<-chan *ent.ChannelLevel, error) {
+	filter, err := s.filter(ctx, merchantID, sku, storeID, nil)
+	if err != nil {
+		return nil, err
+	}
+	filter.Kinds = []enum.ActivityKind{enum.QuantityChanged, enum.QuantityPushed, enum.QuantityFailed, enum.QuantityExcluded}
+	return levels(ctx, s, filter, func(ctx context.Context, a *ent.Activity) (*ent.ChannelLevel, error) {
+		q := s.Reader.ChannelLevel.Query().Where(channellevel.StoreID(given(a.StoreID)), channellevel.ChannelSku(given(a.ChannelSku)))
+		if a.LocationID != nil {
+			q.Where(channellevel.LocationID(*a.LocationID))
+		} else {
+			q.Where(channellevel.LocationIDIsNil())
+		}
+		return q.Collect(ctx, graphql.GetFieldContext(ctx).Field.Selections).Only(ctx)
+	})
+}
+
+// levels follows the levels that activities tell of, from now on. One that is gone by now is passed over.
+func levels[T any](ctx context.Context, s subscription, filter activity.Filter, load func(context.Context, *ent.Activity) (*T, error)) (<-chan *T, error) {
+	position, err := s.now(ctx, filter.MerchantID)
+	if err != nil {
+		return nil, err
+	}
+	return stream(ctx, func(send func(*T) bool) {
+		s.follow(ctx, position, filter, func(a *ent.Activity) bool {
+			for {
+				level, err := load(ctx, a)
+				if err == nil {
+					return send(level)
+				}
+				if ent.IsNotFound(err) {
+					return true
+				}
+				if !s.unread(ctx, err) {
+					return false
+				}
+			}
+		})
+	}), nil
+}
+
+// filter reads what a subscription is narrowed to. Faults: NOT_FOUND of what the viewer does not see.
+func (s subscription) filter(ctx context.Context, merchantID string, sku, storeID, warehouseID *string) (f activity.Filter, err error) {
+	merchant, err := find(ctx, "Merchant", "merchantId", merchantID, s.Reader.Merchant.Get)
+	if err != nil {
+		return f, err
+	}
+	f.MerchantID = merchant.ID
+	if sku != nil {
+		if f.SKU = strings.TrimSpace(*sku); f.SKU == "" || !storable(f.SKU) {
+			return f, fault.At("sku", fault.Invalid, "%.40q can be no SKU; leave it out for all SKUs", *sku)
+		}
+	}
+	if storeID != nil {
+		store, err := find(ctx, "Store", "storeId", *storeID, s.Reader.Store.Get)
+		if err != nil {
+			return f, err
+		}
+		f.StoreID = store.ID
+	}
+	if warehouseID != nil {
+		warehouse, err := find(ctx, "Warehouse", "warehouseId", *warehouseID, s.Reader.Warehouse.Get)
+		if err != nil {
+			return f, err
+		}
+		f.WarehouseID = warehouse.ID
+	}
+	return f, nil
+}
+
+// now is the position after all that has happened. It is taken before a subscription is answered, so that what the client
+// does next is not missed.
+func (s subscription) now(ctx context.Context, merchantID int64) (int64, error) {
+	newest, err := s.Reader.Activity.Query().Where(entactivity.MerchantID(merchantID)).Order(ent.Desc(entactivity.FieldID)).FirstID(ctx)
+	return newest, ent.MaskNotFound(err)
+}
+
+// follow hands out activities until ctx ends or send answers false. What cannot be read is read again later, from where
+// it was left: the stream has no gap, and does not end as if nothing more could come.
+func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, send func(*ent.Activity) bool) {
+	done := false
+	for !done {
+		err := s.Feed.Follow(ctx, s.Reader, position, filter, func(a *ent.Activity) error {
+			if done = !send(a); done {
+				return context.Canceled
+			}
+			position = a.ID
+			return nil
+		})
+		done = done || !s.unread(ctx, err)
+	}
+}
+
+// unread waits a while after a failed read; false when ctx ended.
+func (s subscription) unread(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	s.Log.WarnContext(ctx, "a subscription could not read on; it looks again", "error", err)
+	select {
+	case <-time.After(lookAgain):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// stream runs f, which sends until it returns or send answers false: then the receiver is gone, for ctx has ended.
+func stream[T any](ctx context.Context, f func(send func(*T) bool)) <-chan *T {
+	out := make(chan *T)
+	go func() {
+		defer close(out)
+		f(func(v *T) bool {
+			select {
+			case out <- v:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+	}()
+	return out
+}
