@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
 	"stockbridge/internal/cron"
@@ -76,8 +77,10 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	}
 
 	s := server.New(server.Config{
-		Schema:       api(a, c),
-		Authenticate: who(a, i),
+		Schema: graph.New(graph.Config{Reader: access.Scope(a.db.Reader()), DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Cron: jobs,
+			Log: i.log, SmartFloor: c.SmartFloor}),
+		Authenticate: access.NewAuthenticator(a.db, i.log).Authenticate,
+		Present:      graph.ErrorPresenter(i.log),
 		Ready:        a.db.Ping,
 		Log:          i.log,
 		Origins:      c.AllowOrigin,
@@ -94,7 +97,10 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
 	defer cancel()
-	return errors.Join(err, s.Shutdown(ctx))
+	if late := s.Shutdown(ctx); late != nil {
+		i.log.Warn("stopping", "err", late) // clients connect again
+	}
+	return err
 }
 
 // admin sees to it that there is an admin token, and returns the secret if it made one.

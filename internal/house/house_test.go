@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"cmd/...":                {"..."},
 	"ent/...":                {"ent/schema/..."},
 	"ent/schema/...":         {},
-	"graph/...":              {"internal/pipeline", "internal/platform", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
+	"graph/...":              {"internal/pipeline", "internal/platform", "internal/cron", "internal/warehouse/...", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/access":        {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/activity":      {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/channel":       {"internal/inventory", "internal/fault"},

@@ -45,6 +45,12 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	leave, ok := s.enter()
+	if !ok {
+		refuse(w, http.StatusServiceUnavailable, internal, "the server is stopping; try again")
+		return
+	}
+	defer leave()
 	if websocket.IsWebSocketUpgrade(r) {
 		s.socket(w, r)
 		return

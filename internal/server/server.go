@@ -62,10 +62,12 @@ type Server struct {
 	exec    *engine
 	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
 	stop    context.CancelFunc
+	sockets context.Context // ends when no more time is given: what is still open is cut off
+	cut     context.CancelFunc
 
 	mu       sync.Mutex // guards the two below
 	stopping bool
-	sockets  sync.WaitGroup // Add only while !stopping
+	inside   sync.WaitGroup // requests, streams and sockets; Add only while !stopping
 }
 
 // New makes a server that is not listening yet.
@@ -78,6 +80,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: time.Minute}}
 	s.streams, s.stop = context.WithCancel(context.Background())
+	s.sockets, s.cut = context.WithCancel(context.Background())
 	s.exec = newEngine(c)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
@@ -108,38 +111,33 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // Shutdown stops accepting, ends subscriptions (WebSockets with code 1001), lets requests under way finish and waits for
-// all of it. When ctx ends first it cuts them off and returns the context's error.
+// all of it. What has not ended when ctx does is cut off, which the error tells of; nothing runs on in either case.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
 	s.stop()
+	defer context.AfterFunc(ctx, s.cut)()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); s.sockets.Wait() }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = errors.Join(err, ctx.Err())
-	}
-	if err != nil {
-		return fmt.Errorf("shut down: %w", err)
+	s.inside.Wait()
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return fmt.Errorf("shut down: connections were cut off: %w", err)
 	}
 	return nil
 }
 
-// enter counts a socket in until leave; false when the server is stopping.
+// enter counts a request in until leave; false when the server is stopping.
 func (s *Server) enter() (leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
 		return nil, false
 	}
-	s.sockets.Add(1)
-	return s.sockets.Done, true
+	s.inside.Add(1)
+	return s.inside.Done, true
 }
 
 // healthz says that the process runs.

@@ -78,12 +78,6 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	leave, ok := s.enter()
-	if !ok {
-		refuse(w, http.StatusServiceUnavailable, internal, "the server is stopping; connect again")
-		return
-	}
-	defer leave()
 	up := websocket.Upgrader{
 		Subprotocols: []string{subprotocol}, HandshakeTimeout: headerWait, ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &writeBuffers,
 		CheckOrigin: func(*http.Request) bool { return true }, // done
@@ -111,6 +105,7 @@ func (c *socket) serve() {
 	c.conn.SetPongHandler(func(string) error { c.extend(); return nil })
 	c.extend()
 	defer context.AfterFunc(c.streams, func() { c.close(websocket.CloseGoingAway, "the server is stopping") })()
+	defer context.AfterFunc(c.sockets, func() { _ = c.conn.NetConn().Close() })() // the client had its time
 	if c.conn.Subprotocol() != subprotocol {
 		c.close(closeSubprotocol, "Subprotocol not acceptable: speak "+subprotocol)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -249,7 +250,10 @@ func TestShutdownWithClientThatDoesNotRead(t *testing.T) {
 	c := r.ready(t)
 	c.send(subscribe("1", "{ who }"))
 	c.expect(`{"id":"1","type":"next","payload":{"data":{"who":"ada"}}}`)
-	if err := r.Shutdown(t.Context()); err != nil {
-		t.Error(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	if err := r.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > time.Second {
+		t.Errorf("after %v: %v", time.Since(begun), err)
 	}
 }

@@ -29,7 +29,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	// The executor runs beside, so that signs of life go out while nothing happens.
 	ctx, cancel := context.WithCancel(ctx)
 	defer context.AfterFunc(s.streams, cancel)()
-	begun, responses := make(chan struct{}), make(chan *graphql.Response)
+	begun, responses := make(chan struct{}), make(chan []byte)
 	defer func() {
 		cancel()
 		for range responses { // until the executor has ended
@@ -41,7 +41,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 		defer begin()
 		s.each(ctx, op, begin, func(resp *graphql.Response) error {
 			select {
-			case responses <- resp:
+			case responses <- event(resp): // encoded here, for the executor uses the response's memory again
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -59,14 +59,14 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	for {
 		var err error
 		select {
-		case resp, more := <-responses:
+		case text, more := <-responses:
 			if !more {
 				if ctx.Err() == nil {
 					_ = send(complete)
 				}
 				return
 			}
-			err = send(event(resp))
+			err = send(text)
 		case now := <-life.C:
 			if now.Sub(checked) >= s.pace.recheck {
 				checked = now
@@ -83,7 +83,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 }
 
 // each runs an operation and hands its responses over one by one, until it ends, ctx does or deliver fails. begun is called
-// when a subscription has begun.
+// when a subscription has begun. A response is good only until deliver returns.
 func (s *Server) each(ctx context.Context, op *graphql.OperationContext, begun func(), deliver func(*graphql.Response) error) {
 	defer func() {
 		if p := recover(); p != nil {
