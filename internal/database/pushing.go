@@ -96,8 +96,6 @@ type Answer struct {
 	Acknowledged bool
 	// Unsure says that the store may or may not show the quantity: the level is due whatever it becomes.
 	Unsure bool
-	// Unsent says that nothing left: the level stays as it is, and no activity tells of it.
-	Unsent bool
 	Words  string // of the store, why it was not acknowledged
 }
 
@@ -105,7 +103,6 @@ type Answer struct {
 // since it was sent stays to be pushed.
 func (db *DB) Mark(ctx context.Context, merchantID, storeID, runID int64, answers []Answer) error {
 	now := db.Now()
-	answers = slices.DeleteFunc(slices.Clone(answers), func(a Answer) bool { return a.Unsent && !a.Unsure })
 	slices.SortFunc(answers, func(a, b Answer) int { return int(a.ID - b.ID) }) // one order of row locks for everyone
 	err := db.inTx(ctx, func(t *tx) error {
 		var acks, rest []Answer

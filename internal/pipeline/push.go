@@ -68,34 +68,53 @@ func (s *syncing) sendAll(ctx context.Context, sink channel.Sink, full bool) (un
 	caps := sink.Capabilities()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	batches := make(chan []database.Demand)
-	var work sync.WaitGroup
-	var mu sync.Mutex // guards unusable and err
+	batches, results := make(chan []database.Demand), make(chan result, 2*caps.Concurrency)
+	var senders sync.WaitGroup
 	for range caps.Concurrency {
-		work.Go(func() {
+		senders.Go(func() {
 			for batch := range batches {
-				refusal, failure := s.send(ctx, sink, batch)
-				if refusal == nil && failure == nil {
-					continue
+				if ctx.Err() == nil {
+					results <- s.send(ctx, sink, batch)
 				}
-				mu.Lock()
-				if refusal != nil && unusable == nil {
-					unusable = refusal
-				}
-				err = errors.Join(err, failure)
-				mu.Unlock()
-				stop(errors.Join(refusal, failure))
 			}
 		})
 	}
-	lerr := s.list(ctx, full, caps, batches)
-	close(batches)
-	work.Wait()
-	if lerr != nil && context.Cause(ctx) == nil {
-		err = errors.Join(err, lerr)
+	var listing error
+	go func() {
+		listing = s.list(ctx, full, caps, batches)
+		close(batches)
+		senders.Wait()
+		close(results)
+	}()
+	// What came back is stored even when the run is being stopped.
+	keep := context.WithoutCancel(ctx)
+	for r := range results {
+		// Whatever else is in by now goes into the same transaction: what holds up a push is marking (BenchmarkSync).
+		for more := true; more && len(r.answers) < markRows; {
+			select {
+			case next, ok := <-results:
+				r.add(next)
+				more = ok
+			default:
+				more = false
+			}
+		}
+		if r.unusable != nil && unusable == nil {
+			unusable = r.unusable
+		}
+		err = errors.Join(err, s.mark(keep, r))
+		if unusable != nil || err != nil {
+			stop(errors.Join(unusable, err))
+		}
+	}
+	if listing != nil && context.Cause(ctx) == nil {
+		err = errors.Join(err, listing)
 	}
 	return unusable, err
 }
+
+// markRows is about how many outcomes one transaction stores.
+const markRows = 5000
 
 // list reads the levels to push and hands them out in batches until ctx ends.
 func (s *syncing) list(ctx context.Context, full bool, caps channel.Capabilities, batches chan<- []database.Demand) error {
@@ -120,24 +139,32 @@ func (s *syncing) list(ctx context.Context, full bool, caps channel.Capabilities
 	}
 }
 
-// send sends one batch and marks what became of it. refusal says that the store takes no more.
-func (s *syncing) send(ctx context.Context, sink channel.Sink, demands []database.Demand) (refusal, failure error) {
-	if ctx.Err() != nil {
-		return nil, nil
+// result is what became of one or more batches.
+type result struct {
+	answers  []database.Answer
+	doubtful []database.Demand // on their way when the run was stopped
+	problems []database.Problem
+	unusable error // why the store takes no more, nil when it does
+}
+
+func (r *result) add(o result) {
+	r.answers, r.doubtful, r.problems = append(r.answers, o.answers...), append(r.doubtful, o.doubtful...), append(r.problems, o.problems...)
+	if r.unusable == nil {
+		r.unusable = o.unusable
 	}
+}
+
+// send sends one batch.
+func (s *syncing) send(ctx context.Context, sink channel.Sink, demands []database.Demand) (r result) {
 	batch := channel.Batch{Store: globalid.New("Store", s.conn.StoreID), Run: globalid.New("SyncRun", s.run.ID), Key: uuid.NewString(), Levels: make([]channel.Level, len(demands))}
 	for i, d := range demands {
 		batch.Levels[i] = channel.Level{SKU: d.ChannelSKU, Location: d.Location, Quantity: d.Quantity}
 	}
-	outcomes, refusal := sink.Push(ctx, batch)
-	stopped := ctx.Err() != nil && refusal != nil && fault.CodeOf(refusal) == ""
-	// What came back is stored even when the run is being stopped.
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	var answers []database.Answer
-	var doubtful []database.Demand
-	var problems []database.Problem
-	var pushed int64
+	outcomes, err := sink.Push(ctx, batch)
+	stopped := ctx.Err() != nil && err != nil && fault.CodeOf(err) == ""
+	if !stopped {
+		r.unusable = err
+	}
 	for i, d := range demands {
 		o := channel.Outcome{Message: "the store gave no answer for this level"}
 		if i < len(outcomes) {
@@ -145,34 +172,40 @@ func (s *syncing) send(ctx context.Context, sink channel.Sink, demands []databas
 		}
 		a := database.Answer{Demand: d, Acknowledged: o.Verdict == channel.Acknowledged, Unsure: o.Verdict == channel.Unknown, Words: o.Message}
 		switch {
-		case a.Acknowledged:
-			pushed++
 		case stopped && o.Verdict == channel.Unknown:
-			doubtful = append(doubtful, d)
+			r.doubtful = append(r.doubtful, d)
 			continue
 		case stopped && o.Verdict == channel.Unsent:
 			continue
-		default:
-			if a.Words == "" && refusal != nil {
-				a.Words = fault.Message(refusal)
+		case !a.Acknowledged:
+			if a.Words == "" && err != nil {
+				a.Words = fault.Message(err)
 			}
-			problems = append(problems, database.Problem{Kind: enum.LevelProblem, SKU: d.ChannelSKU, Code: o.Code, Message: a.Words})
+			r.problems = append(r.problems, database.Problem{Kind: enum.LevelProblem, SKU: d.ChannelSKU, Code: o.Code, Message: a.Words})
 		}
-		answers = append(answers, a)
+		r.answers = append(r.answers, a)
 	}
-	if len(doubtful) > 0 {
-		failure = s.p.db.Doubt(keep, doubtful)
+	return r
+}
+
+// mark stores what became of batches, and counts it.
+func (s *syncing) mark(ctx context.Context, r result) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	if len(r.doubtful) > 0 {
+		if err := s.p.db.Doubt(ctx, r.doubtful); err != nil {
+			return err
+		}
 	}
-	if len(answers) > 0 && failure == nil {
-		failure = s.p.db.Mark(keep, s.run.MerchantID, s.conn.StoreID, s.run.ID, answers)
+	if len(r.answers) > 0 {
+		if err := s.p.db.Mark(ctx, s.run.MerchantID, s.conn.StoreID, s.run.ID, r.answers); err != nil {
+			return err
+		}
 	}
-	if failure != nil {
-		return refusal, failure
-	}
-	s.progress(func(c *database.Counts) { c.Pushed += pushed; c.Failed += int64(len(problems)) })
-	s.problems(keep, problems, 0)
-	if stopped {
-		return nil, nil
-	}
-	return refusal, nil
+	s.progress(func(c *database.Counts) {
+		c.Pushed += int64(len(r.answers) - len(r.problems))
+		c.Failed += int64(len(r.problems))
+	})
+	s.problems(ctx, r.problems, 0)
+	return nil
 }
