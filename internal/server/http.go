@@ -65,7 +65,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		refuse(w, bad.status, bad.code, bad.message)
 		return
 	}
-	requestOf(ctx).operation = params.OperationName
+	requestOf(ctx).operation = fmt.Sprintf("%.100s", params.OperationName)
 	w.Header().Add("Vary", "Accept")
 	accepted := accept(r.Header.Values("Accept"))
 	if len(accepted) == 0 {
@@ -138,10 +138,7 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		if err != nil || media != plainJSON || stated && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
 			return nil, &malformed{http.StatusUnsupportedMediaType, badRequest, "send JSON in UTF-8 with the header Content-Type: application/json"}
 		}
-		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Now().Add(bodyWait)) // not every connection has one, in tests
 		err = decode(http.MaxBytesReader(w, r.Body, s.MaxBody), &raw)
-		_ = control.SetReadDeadline(time.Time{})
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return nil, &malformed{http.StatusRequestEntityTooLarge, tooLarge, fmt.Sprintf("the request is larger than %d bytes; send it in parts", s.MaxBody)}
@@ -149,6 +146,7 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		if err != nil {
 			return nil, &malformed{http.StatusBadRequest, badRequest, `the body is not one JSON object {"query": "…", "operationName": "…", "variables": {…}}`}
 		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // from here on reading only tells whether the client is gone
 	default:
 		w.Header().Set("Allow", "GET, POST, OPTIONS")
 		return nil, &malformed{http.StatusMethodNotAllowed, badRequest, "use POST, or GET for queries"}

@@ -97,9 +97,8 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 func (c *socket) serve() {
 	defer func() {
 		c.cancel()
-		_ = c.conn.NetConn().SetWriteDeadline(time.Now()) // nobody reads on: a write that waits for the client ends
+		_ = c.conn.Close() // nothing is left to be lost; a write that waits for the client ends
 		c.work.Wait()
-		_ = c.conn.Close() // nothing is left to be lost
 	}()
 	c.conn.SetReadLimit(c.MaxBody)
 	c.conn.SetPongHandler(func(string) error { c.extend(); return nil })
@@ -334,7 +333,6 @@ func (c *socket) close(code int, reason string) {
 		reason = reason[:len(reason)-size]
 	}
 	until := time.Now().Add(closeWait)
-	_ = c.conn.NetConn().SetWriteDeadline(until)
 	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), until) // it may be gone already
 	_ = c.conn.SetReadDeadline(until)
 }
