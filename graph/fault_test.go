@@ -191,6 +191,8 @@ func TestRequestErrors(t *testing.T) {
 		{"decimal with exponent", strategy, vars{"input": vars{"warehouseId": m["Warehouse"], "name": "n", "buffer": vars{"percentage": "1e1"}}}, "INVALID input,buffer,percentage"},
 		{"no time", `mutation($e: Time) { createToken(input: {name: "n", role: ADMIN, expiresAt: $e}) { userErrors { code } } }`, vars{"e": "tomorrow"}, "INVALID input,expiresAt"},
 		{"a time without offset", `mutation { createToken(input: {name: "n", role: ADMIN, expiresAt: "2099-01-01T00:00:00"}) { userErrors { code } } }`, nil, "INVALID input,expiresAt"},
+		{"a number that nothing holds", `mutation { reportWarehouseLevels(input: {warehouseId: "x", levels: [{sku: "A", available: 99999999999999999999}]}) { userErrors { code } } }`, nil, "GRAPHQL_VALIDATION_FAILED"},
+		{"a fraction that nothing holds", `mutation { createListing(input: {storeId: "x", sku: "A", price: 1e999}) { userErrors { code } } }`, nil, "GRAPHQL_VALIDATION_FAILED"},
 		{"subscription of what is not seen", `subscription { activity(merchantId: "x") { id } }`, nil, "NOT_FOUND merchantId"},
 	}
 	for _, tt := range tests {
