@@ -13,9 +13,15 @@ import (
 
 	"stockbridge/ent/activity"
 	"stockbridge/ent/bundlecomponent"
+	"stockbridge/ent/catalogimport"
 	"stockbridge/ent/channellevel"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/feedhorizon"
+	"stockbridge/ent/heldlevel"
+	"stockbridge/ent/heldreport"
+	"stockbridge/ent/idempotencykey"
+	"stockbridge/ent/importproblem"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -48,12 +54,24 @@ type Client struct {
 	Activity *ActivityClient
 	// BundleComponent is the client for interacting with the BundleComponent builders.
 	BundleComponent *BundleComponentClient
+	// CatalogImport is the client for interacting with the CatalogImport builders.
+	CatalogImport *CatalogImportClient
 	// ChannelLevel is the client for interacting with the ChannelLevel builders.
 	ChannelLevel *ChannelLevelClient
 	// Connection is the client for interacting with the Connection builders.
 	Connection *ConnectionClient
 	// Facility is the client for interacting with the Facility builders.
 	Facility *FacilityClient
+	// FeedHorizon is the client for interacting with the FeedHorizon builders.
+	FeedHorizon *FeedHorizonClient
+	// HeldLevel is the client for interacting with the HeldLevel builders.
+	HeldLevel *HeldLevelClient
+	// HeldReport is the client for interacting with the HeldReport builders.
+	HeldReport *HeldReportClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
+	// ImportProblem is the client for interacting with the ImportProblem builders.
+	ImportProblem *ImportProblemClient
 	// Listing is the client for interacting with the Listing builders.
 	Listing *ListingClient
 	// LocationLink is the client for interacting with the LocationLink builders.
@@ -99,9 +117,15 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.Activity = NewActivityClient(c.config)
 	c.BundleComponent = NewBundleComponentClient(c.config)
+	c.CatalogImport = NewCatalogImportClient(c.config)
 	c.ChannelLevel = NewChannelLevelClient(c.config)
 	c.Connection = NewConnectionClient(c.config)
 	c.Facility = NewFacilityClient(c.config)
+	c.FeedHorizon = NewFeedHorizonClient(c.config)
+	c.HeldLevel = NewHeldLevelClient(c.config)
+	c.HeldReport = NewHeldReportClient(c.config)
+	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
+	c.ImportProblem = NewImportProblemClient(c.config)
 	c.Listing = NewListingClient(c.config)
 	c.LocationLink = NewLocationLinkClient(c.config)
 	c.Merchant = NewMerchantClient(c.config)
@@ -212,9 +236,15 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		config:            cfg,
 		Activity:          NewActivityClient(cfg),
 		BundleComponent:   NewBundleComponentClient(cfg),
+		CatalogImport:     NewCatalogImportClient(cfg),
 		ChannelLevel:      NewChannelLevelClient(cfg),
 		Connection:        NewConnectionClient(cfg),
 		Facility:          NewFacilityClient(cfg),
+		FeedHorizon:       NewFeedHorizonClient(cfg),
+		HeldLevel:         NewHeldLevelClient(cfg),
+		HeldReport:        NewHeldReportClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
+		ImportProblem:     NewImportProblemClient(cfg),
 		Listing:           NewListingClient(cfg),
 		LocationLink:      NewLocationLinkClient(cfg),
 		Merchant:          NewMerchantClient(cfg),
@@ -252,9 +282,15 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		config:            cfg,
 		Activity:          NewActivityClient(cfg),
 		BundleComponent:   NewBundleComponentClient(cfg),
+		CatalogImport:     NewCatalogImportClient(cfg),
 		ChannelLevel:      NewChannelLevelClient(cfg),
 		Connection:        NewConnectionClient(cfg),
 		Facility:          NewFacilityClient(cfg),
+		FeedHorizon:       NewFeedHorizonClient(cfg),
+		HeldLevel:         NewHeldLevelClient(cfg),
+		HeldReport:        NewHeldReportClient(cfg),
+		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
+		ImportProblem:     NewImportProblemClient(cfg),
 		Listing:           NewListingClient(cfg),
 		LocationLink:      NewLocationLinkClient(cfg),
 		Merchant:          NewMerchantClient(cfg),
@@ -300,10 +336,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Activity, c.BundleComponent, c.ChannelLevel, c.Connection, c.Facility,
-		c.Listing, c.LocationLink, c.Merchant, c.PartitionShare, c.PartitionStrategy,
-		c.PlanMark, c.Product, c.RunProblem, c.Schedule, c.Store, c.StoreLimit,
-		c.StoreLocation, c.SyncRun, c.Token, c.Warehouse, c.WarehouseLevel,
+		c.Activity, c.BundleComponent, c.CatalogImport, c.ChannelLevel, c.Connection,
+		c.Facility, c.FeedHorizon, c.HeldLevel, c.HeldReport, c.IdempotencyKey,
+		c.ImportProblem, c.Listing, c.LocationLink, c.Merchant, c.PartitionShare,
+		c.PartitionStrategy, c.PlanMark, c.Product, c.RunProblem, c.Schedule, c.Store,
+		c.StoreLimit, c.StoreLocation, c.SyncRun, c.Token, c.Warehouse,
+		c.WarehouseLevel,
 	} {
 		n.Use(hooks...)
 	}
@@ -313,10 +351,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Activity, c.BundleComponent, c.ChannelLevel, c.Connection, c.Facility,
-		c.Listing, c.LocationLink, c.Merchant, c.PartitionShare, c.PartitionStrategy,
-		c.PlanMark, c.Product, c.RunProblem, c.Schedule, c.Store, c.StoreLimit,
-		c.StoreLocation, c.SyncRun, c.Token, c.Warehouse, c.WarehouseLevel,
+		c.Activity, c.BundleComponent, c.CatalogImport, c.ChannelLevel, c.Connection,
+		c.Facility, c.FeedHorizon, c.HeldLevel, c.HeldReport, c.IdempotencyKey,
+		c.ImportProblem, c.Listing, c.LocationLink, c.Merchant, c.PartitionShare,
+		c.PartitionStrategy, c.PlanMark, c.Product, c.RunProblem, c.Schedule, c.Store,
+		c.StoreLimit, c.StoreLocation, c.SyncRun, c.Token, c.Warehouse,
+		c.WarehouseLevel,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -329,12 +369,24 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Activity.mutate(ctx, m)
 	case *BundleComponentMutation:
 		return c.BundleComponent.mutate(ctx, m)
+	case *CatalogImportMutation:
+		return c.CatalogImport.mutate(ctx, m)
 	case *ChannelLevelMutation:
 		return c.ChannelLevel.mutate(ctx, m)
 	case *ConnectionMutation:
 		return c.Connection.mutate(ctx, m)
 	case *FacilityMutation:
 		return c.Facility.mutate(ctx, m)
+	case *FeedHorizonMutation:
+		return c.FeedHorizon.mutate(ctx, m)
+	case *HeldLevelMutation:
+		return c.HeldLevel.mutate(ctx, m)
+	case *HeldReportMutation:
+		return c.HeldReport.mutate(ctx, m)
+	case *IdempotencyKeyMutation:
+		return c.IdempotencyKey.mutate(ctx, m)
+	case *ImportProblemMutation:
+		return c.ImportProblem.mutate(ctx, m)
 	case *ListingMutation:
 		return c.Listing.mutate(ctx, m)
 	case *LocationLinkMutation:
@@ -779,6 +831,171 @@ func (c *BundleComponentClient) mutate(ctx context.Context, m *BundleComponentMu
 		return (&BundleComponentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown BundleComponent mutation op: %q", m.Op())
+	}
+}
+
+// CatalogImportClient is a client for the CatalogImport schema.
+type CatalogImportClient struct {
+	config
+}
+
+// NewCatalogImportClient returns a client for the CatalogImport from the given config.
+func NewCatalogImportClient(c config) *CatalogImportClient {
+	return &CatalogImportClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `catalogimport.Hooks(f(g(h())))`.
+func (c *CatalogImportClient) Use(hooks ...Hook) {
+	c.hooks.CatalogImport = append(c.hooks.CatalogImport, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `catalogimport.Intercept(f(g(h())))`.
+func (c *CatalogImportClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CatalogImport = append(c.inters.CatalogImport, interceptors...)
+}
+
+// Create returns a builder for creating a CatalogImport entity.
+func (c *CatalogImportClient) Create() *CatalogImportCreate {
+	mutation := newCatalogImportMutation(c.config, OpCreate)
+	return &CatalogImportCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CatalogImport entities.
+func (c *CatalogImportClient) CreateBulk(builders ...*CatalogImportCreate) *CatalogImportCreateBulk {
+	return &CatalogImportCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CatalogImportClient) MapCreateBulk(slice any, setFunc func(*CatalogImportCreate, int)) *CatalogImportCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CatalogImportCreateBulk{err: fmt.Errorf("calling to CatalogImportClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CatalogImportCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CatalogImportCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CatalogImport.
+func (c *CatalogImportClient) Update() *CatalogImportUpdate {
+	mutation := newCatalogImportMutation(c.config, OpUpdate)
+	return &CatalogImportUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CatalogImportClient) UpdateOne(_m *CatalogImport) *CatalogImportUpdateOne {
+	mutation := newCatalogImportMutation(c.config, OpUpdateOne, withCatalogImport(_m))
+	return &CatalogImportUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CatalogImportClient) UpdateOneID(id int64) *CatalogImportUpdateOne {
+	mutation := newCatalogImportMutation(c.config, OpUpdateOne, withCatalogImportID(id))
+	return &CatalogImportUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CatalogImport.
+func (c *CatalogImportClient) Delete() *CatalogImportDelete {
+	mutation := newCatalogImportMutation(c.config, OpDelete)
+	return &CatalogImportDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CatalogImportClient) DeleteOne(_m *CatalogImport) *CatalogImportDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CatalogImportClient) DeleteOneID(id int64) *CatalogImportDeleteOne {
+	builder := c.Delete().Where(catalogimport.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CatalogImportDeleteOne{builder}
+}
+
+// Query returns a query builder for CatalogImport.
+func (c *CatalogImportClient) Query() *CatalogImportQuery {
+	return &CatalogImportQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCatalogImport},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CatalogImport entity by its id.
+func (c *CatalogImportClient) Get(ctx context.Context, id int64) (*CatalogImport, error) {
+	return c.Query().Where(catalogimport.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CatalogImportClient) GetX(ctx context.Context, id int64) *CatalogImport {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMerchant queries the merchant edge of a CatalogImport.
+func (c *CatalogImportClient) QueryMerchant(_m *CatalogImport) *MerchantQuery {
+	query := (&MerchantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(catalogimport.Table, catalogimport.FieldID, id),
+			sqlgraph.To(merchant.Table, merchant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, catalogimport.MerchantTable, catalogimport.MerchantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryProblems queries the problems edge of a CatalogImport.
+func (c *CatalogImportClient) QueryProblems(_m *CatalogImport) *ImportProblemQuery {
+	query := (&ImportProblemClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(catalogimport.Table, catalogimport.FieldID, id),
+			sqlgraph.To(importproblem.Table, importproblem.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, true, catalogimport.ProblemsTable, catalogimport.ProblemsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CatalogImportClient) Hooks() []Hook {
+	return c.hooks.CatalogImport
+}
+
+// Interceptors returns the client interceptors.
+func (c *CatalogImportClient) Interceptors() []Interceptor {
+	return c.inters.CatalogImport
+}
+
+func (c *CatalogImportClient) mutate(ctx context.Context, m *CatalogImportMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CatalogImportCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CatalogImportUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CatalogImportUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CatalogImportDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CatalogImport mutation op: %q", m.Op())
 	}
 }
 
@@ -1354,6 +1571,799 @@ func (c *FacilityClient) mutate(ctx context.Context, m *FacilityMutation) (Value
 		return (&FacilityDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Facility mutation op: %q", m.Op())
+	}
+}
+
+// FeedHorizonClient is a client for the FeedHorizon schema.
+type FeedHorizonClient struct {
+	config
+}
+
+// NewFeedHorizonClient returns a client for the FeedHorizon from the given config.
+func NewFeedHorizonClient(c config) *FeedHorizonClient {
+	return &FeedHorizonClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `feedhorizon.Hooks(f(g(h())))`.
+func (c *FeedHorizonClient) Use(hooks ...Hook) {
+	c.hooks.FeedHorizon = append(c.hooks.FeedHorizon, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `feedhorizon.Intercept(f(g(h())))`.
+func (c *FeedHorizonClient) Intercept(interceptors ...Interceptor) {
+	c.inters.FeedHorizon = append(c.inters.FeedHorizon, interceptors...)
+}
+
+// Create returns a builder for creating a FeedHorizon entity.
+func (c *FeedHorizonClient) Create() *FeedHorizonCreate {
+	mutation := newFeedHorizonMutation(c.config, OpCreate)
+	return &FeedHorizonCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of FeedHorizon entities.
+func (c *FeedHorizonClient) CreateBulk(builders ...*FeedHorizonCreate) *FeedHorizonCreateBulk {
+	return &FeedHorizonCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *FeedHorizonClient) MapCreateBulk(slice any, setFunc func(*FeedHorizonCreate, int)) *FeedHorizonCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &FeedHorizonCreateBulk{err: fmt.Errorf("calling to FeedHorizonClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*FeedHorizonCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &FeedHorizonCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for FeedHorizon.
+func (c *FeedHorizonClient) Update() *FeedHorizonUpdate {
+	mutation := newFeedHorizonMutation(c.config, OpUpdate)
+	return &FeedHorizonUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *FeedHorizonClient) UpdateOne(_m *FeedHorizon) *FeedHorizonUpdateOne {
+	mutation := newFeedHorizonMutation(c.config, OpUpdateOne, withFeedHorizon(_m))
+	return &FeedHorizonUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *FeedHorizonClient) UpdateOneID(id int64) *FeedHorizonUpdateOne {
+	mutation := newFeedHorizonMutation(c.config, OpUpdateOne, withFeedHorizonID(id))
+	return &FeedHorizonUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for FeedHorizon.
+func (c *FeedHorizonClient) Delete() *FeedHorizonDelete {
+	mutation := newFeedHorizonMutation(c.config, OpDelete)
+	return &FeedHorizonDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *FeedHorizonClient) DeleteOne(_m *FeedHorizon) *FeedHorizonDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *FeedHorizonClient) DeleteOneID(id int64) *FeedHorizonDeleteOne {
+	builder := c.Delete().Where(feedhorizon.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &FeedHorizonDeleteOne{builder}
+}
+
+// Query returns a query builder for FeedHorizon.
+func (c *FeedHorizonClient) Query() *FeedHorizonQuery {
+	return &FeedHorizonQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeFeedHorizon},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a FeedHorizon entity by its id.
+func (c *FeedHorizonClient) Get(ctx context.Context, id int64) (*FeedHorizon, error) {
+	return c.Query().Where(feedhorizon.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *FeedHorizonClient) GetX(ctx context.Context, id int64) *FeedHorizon {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMerchant queries the merchant edge of a FeedHorizon.
+func (c *FeedHorizonClient) QueryMerchant(_m *FeedHorizon) *MerchantQuery {
+	query := (&MerchantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(feedhorizon.Table, feedhorizon.FieldID, id),
+			sqlgraph.To(merchant.Table, merchant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, feedhorizon.MerchantTable, feedhorizon.MerchantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *FeedHorizonClient) Hooks() []Hook {
+	return c.hooks.FeedHorizon
+}
+
+// Interceptors returns the client interceptors.
+func (c *FeedHorizonClient) Interceptors() []Interceptor {
+	return c.inters.FeedHorizon
+}
+
+func (c *FeedHorizonClient) mutate(ctx context.Context, m *FeedHorizonMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&FeedHorizonCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&FeedHorizonUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&FeedHorizonUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&FeedHorizonDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown FeedHorizon mutation op: %q", m.Op())
+	}
+}
+
+// HeldLevelClient is a client for the HeldLevel schema.
+type HeldLevelClient struct {
+	config
+}
+
+// NewHeldLevelClient returns a client for the HeldLevel from the given config.
+func NewHeldLevelClient(c config) *HeldLevelClient {
+	return &HeldLevelClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `heldlevel.Hooks(f(g(h())))`.
+func (c *HeldLevelClient) Use(hooks ...Hook) {
+	c.hooks.HeldLevel = append(c.hooks.HeldLevel, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `heldlevel.Intercept(f(g(h())))`.
+func (c *HeldLevelClient) Intercept(interceptors ...Interceptor) {
+	c.inters.HeldLevel = append(c.inters.HeldLevel, interceptors...)
+}
+
+// Create returns a builder for creating a HeldLevel entity.
+func (c *HeldLevelClient) Create() *HeldLevelCreate {
+	mutation := newHeldLevelMutation(c.config, OpCreate)
+	return &HeldLevelCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of HeldLevel entities.
+func (c *HeldLevelClient) CreateBulk(builders ...*HeldLevelCreate) *HeldLevelCreateBulk {
+	return &HeldLevelCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *HeldLevelClient) MapCreateBulk(slice any, setFunc func(*HeldLevelCreate, int)) *HeldLevelCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &HeldLevelCreateBulk{err: fmt.Errorf("calling to HeldLevelClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*HeldLevelCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &HeldLevelCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for HeldLevel.
+func (c *HeldLevelClient) Update() *HeldLevelUpdate {
+	mutation := newHeldLevelMutation(c.config, OpUpdate)
+	return &HeldLevelUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *HeldLevelClient) UpdateOne(_m *HeldLevel) *HeldLevelUpdateOne {
+	mutation := newHeldLevelMutation(c.config, OpUpdateOne, withHeldLevel(_m))
+	return &HeldLevelUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *HeldLevelClient) UpdateOneID(id int64) *HeldLevelUpdateOne {
+	mutation := newHeldLevelMutation(c.config, OpUpdateOne, withHeldLevelID(id))
+	return &HeldLevelUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for HeldLevel.
+func (c *HeldLevelClient) Delete() *HeldLevelDelete {
+	mutation := newHeldLevelMutation(c.config, OpDelete)
+	return &HeldLevelDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *HeldLevelClient) DeleteOne(_m *HeldLevel) *HeldLevelDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *HeldLevelClient) DeleteOneID(id int64) *HeldLevelDeleteOne {
+	builder := c.Delete().Where(heldlevel.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &HeldLevelDeleteOne{builder}
+}
+
+// Query returns a query builder for HeldLevel.
+func (c *HeldLevelClient) Query() *HeldLevelQuery {
+	return &HeldLevelQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeHeldLevel},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a HeldLevel entity by its id.
+func (c *HeldLevelClient) Get(ctx context.Context, id int64) (*HeldLevel, error) {
+	return c.Query().Where(heldlevel.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *HeldLevelClient) GetX(ctx context.Context, id int64) *HeldLevel {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMerchant queries the merchant edge of a HeldLevel.
+func (c *HeldLevelClient) QueryMerchant(_m *HeldLevel) *MerchantQuery {
+	query := (&MerchantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(heldlevel.Table, heldlevel.FieldID, id),
+			sqlgraph.To(merchant.Table, merchant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, heldlevel.MerchantTable, heldlevel.MerchantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryReport queries the report edge of a HeldLevel.
+func (c *HeldLevelClient) QueryReport(_m *HeldLevel) *HeldReportQuery {
+	query := (&HeldReportClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(heldlevel.Table, heldlevel.FieldID, id),
+			sqlgraph.To(heldreport.Table, heldreport.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, heldlevel.ReportTable, heldlevel.ReportColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *HeldLevelClient) Hooks() []Hook {
+	return c.hooks.HeldLevel
+}
+
+// Interceptors returns the client interceptors.
+func (c *HeldLevelClient) Interceptors() []Interceptor {
+	return c.inters.HeldLevel
+}
+
+func (c *HeldLevelClient) mutate(ctx context.Context, m *HeldLevelMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&HeldLevelCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&HeldLevelUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&HeldLevelUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&HeldLevelDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown HeldLevel mutation op: %q", m.Op())
+	}
+}
+
+// HeldReportClient is a client for the HeldReport schema.
+type HeldReportClient struct {
+	config
+}
+
+// NewHeldReportClient returns a client for the HeldReport from the given config.
+func NewHeldReportClient(c config) *HeldReportClient {
+	return &HeldReportClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `heldreport.Hooks(f(g(h())))`.
+func (c *HeldReportClient) Use(hooks ...Hook) {
+	c.hooks.HeldReport = append(c.hooks.HeldReport, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `heldreport.Intercept(f(g(h())))`.
+func (c *HeldReportClient) Intercept(interceptors ...Interceptor) {
+	c.inters.HeldReport = append(c.inters.HeldReport, interceptors...)
+}
+
+// Create returns a builder for creating a HeldReport entity.
+func (c *HeldReportClient) Create() *HeldReportCreate {
+	mutation := newHeldReportMutation(c.config, OpCreate)
+	return &HeldReportCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of HeldReport entities.
+func (c *HeldReportClient) CreateBulk(builders ...*HeldReportCreate) *HeldReportCreateBulk {
+	return &HeldReportCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *HeldReportClient) MapCreateBulk(slice any, setFunc func(*HeldReportCreate, int)) *HeldReportCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &HeldReportCreateBulk{err: fmt.Errorf("calling to HeldReportClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*HeldReportCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &HeldReportCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for HeldReport.
+func (c *HeldReportClient) Update() *HeldReportUpdate {
+	mutation := newHeldReportMutation(c.config, OpUpdate)
+	return &HeldReportUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *HeldReportClient) UpdateOne(_m *HeldReport) *HeldReportUpdateOne {
+	mutation := newHeldReportMutation(c.config, OpUpdateOne, withHeldReport(_m))
+	return &HeldReportUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *HeldReportClient) UpdateOneID(id int64) *HeldReportUpdateOne {
+	mutation := newHeldReportMutation(c.config, OpUpdateOne, withHeldReportID(id))
+	return &HeldReportUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for HeldReport.
+func (c *HeldReportClient) Delete() *HeldReportDelete {
+	mutation := newHeldReportMutation(c.config, OpDelete)
+	return &HeldReportDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *HeldReportClient) DeleteOne(_m *HeldReport) *HeldReportDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *HeldReportClient) DeleteOneID(id int64) *HeldReportDeleteOne {
+	builder := c.Delete().Where(heldreport.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &HeldReportDeleteOne{builder}
+}
+
+// Query returns a query builder for HeldReport.
+func (c *HeldReportClient) Query() *HeldReportQuery {
+	return &HeldReportQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeHeldReport},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a HeldReport entity by its id.
+func (c *HeldReportClient) Get(ctx context.Context, id int64) (*HeldReport, error) {
+	return c.Query().Where(heldreport.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *HeldReportClient) GetX(ctx context.Context, id int64) *HeldReport {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMerchant queries the merchant edge of a HeldReport.
+func (c *HeldReportClient) QueryMerchant(_m *HeldReport) *MerchantQuery {
+	query := (&MerchantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(heldreport.Table, heldreport.FieldID, id),
+			sqlgraph.To(merchant.Table, merchant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, heldreport.MerchantTable, heldreport.MerchantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryWarehouse queries the warehouse edge of a HeldReport.
+func (c *HeldReportClient) QueryWarehouse(_m *HeldReport) *WarehouseQuery {
+	query := (&WarehouseClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(heldreport.Table, heldreport.FieldID, id),
+			sqlgraph.To(warehouse.Table, warehouse.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, heldreport.WarehouseTable, heldreport.WarehouseColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRun queries the run edge of a HeldReport.
+func (c *HeldReportClient) QueryRun(_m *HeldReport) *SyncRunQuery {
+	query := (&SyncRunClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(heldreport.Table, heldreport.FieldID, id),
+			sqlgraph.To(syncrun.Table, syncrun.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, heldreport.RunTable, heldreport.RunColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *HeldReportClient) Hooks() []Hook {
+	return c.hooks.HeldReport
+}
+
+// Interceptors returns the client interceptors.
+func (c *HeldReportClient) Interceptors() []Interceptor {
+	return c.inters.HeldReport
+}
+
+func (c *HeldReportClient) mutate(ctx context.Context, m *HeldReportMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&HeldReportCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&HeldReportUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&HeldReportUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&HeldReportDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown HeldReport mutation op: %q", m.Op())
+	}
+}
+
+// IdempotencyKeyClient is a client for the IdempotencyKey schema.
+type IdempotencyKeyClient struct {
+	config
+}
+
+// NewIdempotencyKeyClient returns a client for the IdempotencyKey from the given config.
+func NewIdempotencyKeyClient(c config) *IdempotencyKeyClient {
+	return &IdempotencyKeyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `idempotencykey.Hooks(f(g(h())))`.
+func (c *IdempotencyKeyClient) Use(hooks ...Hook) {
+	c.hooks.IdempotencyKey = append(c.hooks.IdempotencyKey, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `idempotencykey.Intercept(f(g(h())))`.
+func (c *IdempotencyKeyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdempotencyKey = append(c.inters.IdempotencyKey, interceptors...)
+}
+
+// Create returns a builder for creating a IdempotencyKey entity.
+func (c *IdempotencyKeyClient) Create() *IdempotencyKeyCreate {
+	mutation := newIdempotencyKeyMutation(c.config, OpCreate)
+	return &IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdempotencyKey entities.
+func (c *IdempotencyKeyClient) CreateBulk(builders ...*IdempotencyKeyCreate) *IdempotencyKeyCreateBulk {
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdempotencyKeyClient) MapCreateBulk(slice any, setFunc func(*IdempotencyKeyCreate, int)) *IdempotencyKeyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdempotencyKeyCreateBulk{err: fmt.Errorf("calling to IdempotencyKeyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdempotencyKeyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Update() *IdempotencyKeyUpdate {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdate)
+	return &IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdempotencyKeyClient) UpdateOne(_m *IdempotencyKey) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKey(_m))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdempotencyKeyClient) UpdateOneID(id int64) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKeyID(id))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Delete() *IdempotencyKeyDelete {
+	mutation := newIdempotencyKeyMutation(c.config, OpDelete)
+	return &IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdempotencyKeyClient) DeleteOne(_m *IdempotencyKey) *IdempotencyKeyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdempotencyKeyClient) DeleteOneID(id int64) *IdempotencyKeyDeleteOne {
+	builder := c.Delete().Where(idempotencykey.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdempotencyKeyDeleteOne{builder}
+}
+
+// Query returns a query builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Query() *IdempotencyKeyQuery {
+	return &IdempotencyKeyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdempotencyKey},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdempotencyKey entity by its id.
+func (c *IdempotencyKeyClient) Get(ctx context.Context, id int64) (*IdempotencyKey, error) {
+	return c.Query().Where(idempotencykey.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdempotencyKeyClient) GetX(ctx context.Context, id int64) *IdempotencyKey {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *IdempotencyKeyClient) Hooks() []Hook {
+	return c.hooks.IdempotencyKey
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdempotencyKeyClient) Interceptors() []Interceptor {
+	return c.inters.IdempotencyKey
+}
+
+func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown IdempotencyKey mutation op: %q", m.Op())
+	}
+}
+
+// ImportProblemClient is a client for the ImportProblem schema.
+type ImportProblemClient struct {
+	config
+}
+
+// NewImportProblemClient returns a client for the ImportProblem from the given config.
+func NewImportProblemClient(c config) *ImportProblemClient {
+	return &ImportProblemClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `importproblem.Hooks(f(g(h())))`.
+func (c *ImportProblemClient) Use(hooks ...Hook) {
+	c.hooks.ImportProblem = append(c.hooks.ImportProblem, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `importproblem.Intercept(f(g(h())))`.
+func (c *ImportProblemClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ImportProblem = append(c.inters.ImportProblem, interceptors...)
+}
+
+// Create returns a builder for creating a ImportProblem entity.
+func (c *ImportProblemClient) Create() *ImportProblemCreate {
+	mutation := newImportProblemMutation(c.config, OpCreate)
+	return &ImportProblemCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ImportProblem entities.
+func (c *ImportProblemClient) CreateBulk(builders ...*ImportProblemCreate) *ImportProblemCreateBulk {
+	return &ImportProblemCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ImportProblemClient) MapCreateBulk(slice any, setFunc func(*ImportProblemCreate, int)) *ImportProblemCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ImportProblemCreateBulk{err: fmt.Errorf("calling to ImportProblemClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ImportProblemCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ImportProblemCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ImportProblem.
+func (c *ImportProblemClient) Update() *ImportProblemUpdate {
+	mutation := newImportProblemMutation(c.config, OpUpdate)
+	return &ImportProblemUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ImportProblemClient) UpdateOne(_m *ImportProblem) *ImportProblemUpdateOne {
+	mutation := newImportProblemMutation(c.config, OpUpdateOne, withImportProblem(_m))
+	return &ImportProblemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ImportProblemClient) UpdateOneID(id int64) *ImportProblemUpdateOne {
+	mutation := newImportProblemMutation(c.config, OpUpdateOne, withImportProblemID(id))
+	return &ImportProblemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ImportProblem.
+func (c *ImportProblemClient) Delete() *ImportProblemDelete {
+	mutation := newImportProblemMutation(c.config, OpDelete)
+	return &ImportProblemDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ImportProblemClient) DeleteOne(_m *ImportProblem) *ImportProblemDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ImportProblemClient) DeleteOneID(id int64) *ImportProblemDeleteOne {
+	builder := c.Delete().Where(importproblem.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ImportProblemDeleteOne{builder}
+}
+
+// Query returns a query builder for ImportProblem.
+func (c *ImportProblemClient) Query() *ImportProblemQuery {
+	return &ImportProblemQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeImportProblem},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ImportProblem entity by its id.
+func (c *ImportProblemClient) Get(ctx context.Context, id int64) (*ImportProblem, error) {
+	return c.Query().Where(importproblem.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ImportProblemClient) GetX(ctx context.Context, id int64) *ImportProblem {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMerchant queries the merchant edge of a ImportProblem.
+func (c *ImportProblemClient) QueryMerchant(_m *ImportProblem) *MerchantQuery {
+	query := (&MerchantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(importproblem.Table, importproblem.FieldID, id),
+			sqlgraph.To(merchant.Table, merchant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, importproblem.MerchantTable, importproblem.MerchantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCatalogImport queries the catalog_import edge of a ImportProblem.
+func (c *ImportProblemClient) QueryCatalogImport(_m *ImportProblem) *CatalogImportQuery {
+	query := (&CatalogImportClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(importproblem.Table, importproblem.FieldID, id),
+			sqlgraph.To(catalogimport.Table, catalogimport.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, importproblem.CatalogImportTable, importproblem.CatalogImportColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ImportProblemClient) Hooks() []Hook {
+	return c.hooks.ImportProblem
+}
+
+// Interceptors returns the client interceptors.
+func (c *ImportProblemClient) Interceptors() []Interceptor {
+	return c.inters.ImportProblem
+}
+
+func (c *ImportProblemClient) mutate(ctx context.Context, m *ImportProblemMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ImportProblemCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ImportProblemUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ImportProblemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ImportProblemDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ImportProblem mutation op: %q", m.Op())
 	}
 }
 
@@ -4144,13 +5154,15 @@ func (c *WarehouseLevelClient) mutate(ctx context.Context, m *WarehouseLevelMuta
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Activity, BundleComponent, ChannelLevel, Connection, Facility, Listing,
+		Activity, BundleComponent, CatalogImport, ChannelLevel, Connection, Facility,
+		FeedHorizon, HeldLevel, HeldReport, IdempotencyKey, ImportProblem, Listing,
 		LocationLink, Merchant, PartitionShare, PartitionStrategy, PlanMark, Product,
 		RunProblem, Schedule, Store, StoreLimit, StoreLocation, SyncRun, Token,
 		Warehouse, WarehouseLevel []ent.Hook
 	}
 	inters struct {
-		Activity, BundleComponent, ChannelLevel, Connection, Facility, Listing,
+		Activity, BundleComponent, CatalogImport, ChannelLevel, Connection, Facility,
+		FeedHorizon, HeldLevel, HeldReport, IdempotencyKey, ImportProblem, Listing,
 		LocationLink, Merchant, PartitionShare, PartitionStrategy, PlanMark, Product,
 		RunProblem, Schedule, Store, StoreLimit, StoreLocation, SyncRun, Token,
 		Warehouse, WarehouseLevel []ent.Interceptor

@@ -9,9 +9,15 @@ import (
 	"reflect"
 	"stockbridge/ent/activity"
 	"stockbridge/ent/bundlecomponent"
+	"stockbridge/ent/catalogimport"
 	"stockbridge/ent/channellevel"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/feedhorizon"
+	"stockbridge/ent/heldlevel"
+	"stockbridge/ent/heldreport"
+	"stockbridge/ent/idempotencykey"
+	"stockbridge/ent/importproblem"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -95,9 +101,15 @@ func checkColumn(t, c string) error {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			activity.Table:          activity.ValidColumn,
 			bundlecomponent.Table:   bundlecomponent.ValidColumn,
+			catalogimport.Table:     catalogimport.ValidColumn,
 			channellevel.Table:      channellevel.ValidColumn,
 			connection.Table:        connection.ValidColumn,
 			facility.Table:          facility.ValidColumn,
+			feedhorizon.Table:       feedhorizon.ValidColumn,
+			heldlevel.Table:         heldlevel.ValidColumn,
+			heldreport.Table:        heldreport.ValidColumn,
+			idempotencykey.Table:    idempotencykey.ValidColumn,
+			importproblem.Table:     importproblem.ValidColumn,
 			listing.Table:           listing.ValidColumn,
 			locationlink.Table:      locationlink.ValidColumn,
 			merchant.Table:          merchant.ValidColumn,

@@ -154,6 +154,43 @@ func (_m *BundleComponent) Component(ctx context.Context) (*Product, error) {
 }
 
 // Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *CatalogImportQuery) Collect(ctx context.Context, selection ast.SelectionSet) *CatalogImportQuery {
+	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"CatalogImport", "Node"}) {
+		switch f.Name {
+		case "merchant":
+			if _q.withMerchant == nil {
+				_q.withMerchant = (&MerchantClient{config: _q.config}).Query()
+			}
+			_q.withMerchant.Collect(ctx, f.Selections)
+		case "problems":
+			if _q.withProblems == nil {
+				_q.withProblems = (&ImportProblemClient{config: _q.config}).Query().Order(Asc("id"))
+			}
+			_q.withProblems.Collect(ctx, f.Selections)
+		}
+	}
+	return _q
+}
+
+// Merchant returns the edge as it was loaded, or loads it now.
+func (_m *CatalogImport) Merchant(ctx context.Context) (*Merchant, error) {
+	got, err := _m.Edges.MerchantOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryMerchant().Only(ctx)
+	}
+	return got, err
+}
+
+// Problems returns the edge as it was loaded, or loads it now.
+func (_m *CatalogImport) Problems(ctx context.Context) ([]*ImportProblem, error) {
+	got, err := _m.Edges.ProblemsOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryProblems().Order(Asc("id")).All(ctx)
+	}
+	return got, err
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
 func (_q *ChannelLevelQuery) Collect(ctx context.Context, selection ast.SelectionSet) *ChannelLevelQuery {
 	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"ChannelLevel", "Node"}) {
 		switch f.Name {
@@ -330,6 +367,159 @@ func (_m *Facility) Warehouse(ctx context.Context) (*Warehouse, error) {
 	got, err := _m.Edges.WarehouseOrErr()
 	if IsNotLoaded(err) {
 		got, err = _m.QueryWarehouse().Only(ctx)
+	}
+	return got, err
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *FeedHorizonQuery) Collect(ctx context.Context, selection ast.SelectionSet) *FeedHorizonQuery {
+	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"FeedHorizon", "Node"}) {
+		switch f.Name {
+		case "merchant":
+			if _q.withMerchant == nil {
+				_q.withMerchant = (&MerchantClient{config: _q.config}).Query()
+			}
+			_q.withMerchant.Collect(ctx, f.Selections)
+		}
+	}
+	return _q
+}
+
+// Merchant returns the edge as it was loaded, or loads it now.
+func (_m *FeedHorizon) Merchant(ctx context.Context) (*Merchant, error) {
+	got, err := _m.Edges.MerchantOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryMerchant().Only(ctx)
+	}
+	return got, err
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *HeldLevelQuery) Collect(ctx context.Context, selection ast.SelectionSet) *HeldLevelQuery {
+	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"HeldLevel", "Node"}) {
+		switch f.Name {
+		case "merchant":
+			if _q.withMerchant == nil {
+				_q.withMerchant = (&MerchantClient{config: _q.config}).Query()
+			}
+			_q.withMerchant.Collect(ctx, f.Selections)
+		case "report":
+			if _q.withReport == nil {
+				_q.withReport = (&HeldReportClient{config: _q.config}).Query()
+			}
+			_q.withReport.Collect(ctx, f.Selections)
+		}
+	}
+	return _q
+}
+
+// Merchant returns the edge as it was loaded, or loads it now.
+func (_m *HeldLevel) Merchant(ctx context.Context) (*Merchant, error) {
+	got, err := _m.Edges.MerchantOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryMerchant().Only(ctx)
+	}
+	return got, err
+}
+
+// Report returns the edge as it was loaded, or loads it now.
+func (_m *HeldLevel) Report(ctx context.Context) (*HeldReport, error) {
+	got, err := _m.Edges.ReportOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryReport().Only(ctx)
+	}
+	return got, err
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *HeldReportQuery) Collect(ctx context.Context, selection ast.SelectionSet) *HeldReportQuery {
+	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"HeldReport", "Node"}) {
+		switch f.Name {
+		case "merchant":
+			if _q.withMerchant == nil {
+				_q.withMerchant = (&MerchantClient{config: _q.config}).Query()
+			}
+			_q.withMerchant.Collect(ctx, f.Selections)
+		case "warehouse":
+			if _q.withWarehouse == nil {
+				_q.withWarehouse = (&WarehouseClient{config: _q.config}).Query()
+			}
+			_q.withWarehouse.Collect(ctx, f.Selections)
+		case "run":
+			if _q.withRun == nil {
+				_q.withRun = (&SyncRunClient{config: _q.config}).Query()
+			}
+			_q.withRun.Collect(ctx, f.Selections)
+		}
+	}
+	return _q
+}
+
+// Merchant returns the edge as it was loaded, or loads it now.
+func (_m *HeldReport) Merchant(ctx context.Context) (*Merchant, error) {
+	got, err := _m.Edges.MerchantOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryMerchant().Only(ctx)
+	}
+	return got, err
+}
+
+// Warehouse returns the edge as it was loaded, or loads it now.
+func (_m *HeldReport) Warehouse(ctx context.Context) (*Warehouse, error) {
+	got, err := _m.Edges.WarehouseOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryWarehouse().Only(ctx)
+	}
+	return got, err
+}
+
+// Run returns the edge as it was loaded, or loads it now. It is nil where there is none.
+func (_m *HeldReport) Run(ctx context.Context) (*SyncRun, error) {
+	got, err := _m.Edges.RunOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryRun().Only(ctx)
+	}
+	return got, MaskNotFound(err)
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *IdempotencyKeyQuery) Collect(ctx context.Context, selection ast.SelectionSet) *IdempotencyKeyQuery {
+	return _q
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *ImportProblemQuery) Collect(ctx context.Context, selection ast.SelectionSet) *ImportProblemQuery {
+	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"ImportProblem", "Node"}) {
+		switch f.Name {
+		case "merchant":
+			if _q.withMerchant == nil {
+				_q.withMerchant = (&MerchantClient{config: _q.config}).Query()
+			}
+			_q.withMerchant.Collect(ctx, f.Selections)
+		case "catalogImport":
+			if _q.withCatalogImport == nil {
+				_q.withCatalogImport = (&CatalogImportClient{config: _q.config}).Query()
+			}
+			_q.withCatalogImport.Collect(ctx, f.Selections)
+		}
+	}
+	return _q
+}
+
+// Merchant returns the edge as it was loaded, or loads it now.
+func (_m *ImportProblem) Merchant(ctx context.Context) (*Merchant, error) {
+	got, err := _m.Edges.MerchantOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryMerchant().Only(ctx)
+	}
+	return got, err
+}
+
+// CatalogImport returns the edge as it was loaded, or loads it now.
+func (_m *ImportProblem) CatalogImport(ctx context.Context) (*CatalogImport, error) {
+	got, err := _m.Edges.CatalogImportOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryCatalogImport().Only(ctx)
 	}
 	return got, err
 }

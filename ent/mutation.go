@@ -9,9 +9,15 @@ import (
 	"fmt"
 	"stockbridge/ent/activity"
 	"stockbridge/ent/bundlecomponent"
+	"stockbridge/ent/catalogimport"
 	"stockbridge/ent/channellevel"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/feedhorizon"
+	"stockbridge/ent/heldlevel"
+	"stockbridge/ent/heldreport"
+	"stockbridge/ent/idempotencykey"
+	"stockbridge/ent/importproblem"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -48,9 +54,15 @@ const (
 	// Node types.
 	TypeActivity          = "Activity"
 	TypeBundleComponent   = "BundleComponent"
+	TypeCatalogImport     = "CatalogImport"
 	TypeChannelLevel      = "ChannelLevel"
 	TypeConnection        = "Connection"
 	TypeFacility          = "Facility"
+	TypeFeedHorizon       = "FeedHorizon"
+	TypeHeldLevel         = "HeldLevel"
+	TypeHeldReport        = "HeldReport"
+	TypeIdempotencyKey    = "IdempotencyKey"
+	TypeImportProblem     = "ImportProblem"
 	TypeListing           = "Listing"
 	TypeLocationLink      = "LocationLink"
 	TypeMerchant          = "Merchant"
@@ -2252,6 +2264,1461 @@ func (m *BundleComponentMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown BundleComponent edge %s", name)
+}
+
+// CatalogImportMutation represents an operation that mutates the CatalogImport nodes in the graph.
+type CatalogImportMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *int64
+	kind            *enum.ImportKind
+	format          *enum.ImportFormat
+	on_error        *enum.ImportOnError
+	dry_run         *bool
+	status          *enum.ImportStatus
+	error           *string
+	error_code      *string
+	created_at      *time.Time
+	finished_at     *time.Time
+	rows            *int64
+	addrows         *int64
+	created         *int64
+	addcreated      *int64
+	updated         *int64
+	addupdated      *int64
+	unchanged       *int64
+	addunchanged    *int64
+	failed          *int64
+	addfailed       *int64
+	clearedFields   map[string]struct{}
+	merchant        *int64
+	clearedmerchant bool
+	problems        map[int64]struct{}
+	removedproblems map[int64]struct{}
+	clearedproblems bool
+	done            bool
+	oldValue        func(context.Context) (*CatalogImport, error)
+	predicates      []predicate.CatalogImport
+}
+
+var _ ent.Mutation = (*CatalogImportMutation)(nil)
+
+// catalogimportOption allows management of the mutation configuration using functional options.
+type catalogimportOption func(*CatalogImportMutation)
+
+// newCatalogImportMutation creates new mutation for the CatalogImport entity.
+func newCatalogImportMutation(c config, op Op, opts ...catalogimportOption) *CatalogImportMutation {
+	m := &CatalogImportMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCatalogImport,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCatalogImportID sets the ID field of the mutation.
+func withCatalogImportID(id int64) catalogimportOption {
+	return func(m *CatalogImportMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *CatalogImport
+		)
+		m.oldValue = func(ctx context.Context) (*CatalogImport, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().CatalogImport.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCatalogImport sets the old CatalogImport of the mutation.
+func withCatalogImport(node *CatalogImport) catalogimportOption {
+	return func(m *CatalogImportMutation) {
+		m.oldValue = func(context.Context) (*CatalogImport, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CatalogImportMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CatalogImportMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of CatalogImport entities.
+func (m *CatalogImportMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CatalogImportMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CatalogImportMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().CatalogImport.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetMerchantID sets the "merchant_id" field.
+func (m *CatalogImportMutation) SetMerchantID(i int64) {
+	m.merchant = &i
+}
+
+// MerchantID returns the value of the "merchant_id" field in the mutation.
+func (m *CatalogImportMutation) MerchantID() (r int64, exists bool) {
+	v := m.merchant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMerchantID returns the old "merchant_id" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldMerchantID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMerchantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMerchantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMerchantID: %w", err)
+	}
+	return oldValue.MerchantID, nil
+}
+
+// ResetMerchantID resets all changes to the "merchant_id" field.
+func (m *CatalogImportMutation) ResetMerchantID() {
+	m.merchant = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *CatalogImportMutation) SetKind(ek enum.ImportKind) {
+	m.kind = &ek
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *CatalogImportMutation) Kind() (r enum.ImportKind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldKind(ctx context.Context) (v enum.ImportKind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *CatalogImportMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetFormat sets the "format" field.
+func (m *CatalogImportMutation) SetFormat(ef enum.ImportFormat) {
+	m.format = &ef
+}
+
+// Format returns the value of the "format" field in the mutation.
+func (m *CatalogImportMutation) Format() (r enum.ImportFormat, exists bool) {
+	v := m.format
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFormat returns the old "format" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldFormat(ctx context.Context) (v enum.ImportFormat, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFormat is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFormat requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFormat: %w", err)
+	}
+	return oldValue.Format, nil
+}
+
+// ResetFormat resets all changes to the "format" field.
+func (m *CatalogImportMutation) ResetFormat() {
+	m.format = nil
+}
+
+// SetOnError sets the "on_error" field.
+func (m *CatalogImportMutation) SetOnError(eoe enum.ImportOnError) {
+	m.on_error = &eoe
+}
+
+// OnError returns the value of the "on_error" field in the mutation.
+func (m *CatalogImportMutation) OnError() (r enum.ImportOnError, exists bool) {
+	v := m.on_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOnError returns the old "on_error" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldOnError(ctx context.Context) (v enum.ImportOnError, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOnError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOnError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOnError: %w", err)
+	}
+	return oldValue.OnError, nil
+}
+
+// ResetOnError resets all changes to the "on_error" field.
+func (m *CatalogImportMutation) ResetOnError() {
+	m.on_error = nil
+}
+
+// SetDryRun sets the "dry_run" field.
+func (m *CatalogImportMutation) SetDryRun(b bool) {
+	m.dry_run = &b
+}
+
+// DryRun returns the value of the "dry_run" field in the mutation.
+func (m *CatalogImportMutation) DryRun() (r bool, exists bool) {
+	v := m.dry_run
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDryRun returns the old "dry_run" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldDryRun(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDryRun is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDryRun requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDryRun: %w", err)
+	}
+	return oldValue.DryRun, nil
+}
+
+// ResetDryRun resets all changes to the "dry_run" field.
+func (m *CatalogImportMutation) ResetDryRun() {
+	m.dry_run = nil
+}
+
+// SetStatus sets the "status" field.
+func (m *CatalogImportMutation) SetStatus(es enum.ImportStatus) {
+	m.status = &es
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *CatalogImportMutation) Status() (r enum.ImportStatus, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldStatus(ctx context.Context) (v enum.ImportStatus, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *CatalogImportMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetError sets the "error" field.
+func (m *CatalogImportMutation) SetError(s string) {
+	m.error = &s
+}
+
+// Error returns the value of the "error" field in the mutation.
+func (m *CatalogImportMutation) Error() (r string, exists bool) {
+	v := m.error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldError returns the old "error" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldError(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldError: %w", err)
+	}
+	return oldValue.Error, nil
+}
+
+// ClearError clears the value of the "error" field.
+func (m *CatalogImportMutation) ClearError() {
+	m.error = nil
+	m.clearedFields[catalogimport.FieldError] = struct{}{}
+}
+
+// ErrorCleared returns if the "error" field was cleared in this mutation.
+func (m *CatalogImportMutation) ErrorCleared() bool {
+	_, ok := m.clearedFields[catalogimport.FieldError]
+	return ok
+}
+
+// ResetError resets all changes to the "error" field.
+func (m *CatalogImportMutation) ResetError() {
+	m.error = nil
+	delete(m.clearedFields, catalogimport.FieldError)
+}
+
+// SetErrorCode sets the "error_code" field.
+func (m *CatalogImportMutation) SetErrorCode(s string) {
+	m.error_code = &s
+}
+
+// ErrorCode returns the value of the "error_code" field in the mutation.
+func (m *CatalogImportMutation) ErrorCode() (r string, exists bool) {
+	v := m.error_code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldErrorCode returns the old "error_code" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldErrorCode(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldErrorCode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldErrorCode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldErrorCode: %w", err)
+	}
+	return oldValue.ErrorCode, nil
+}
+
+// ClearErrorCode clears the value of the "error_code" field.
+func (m *CatalogImportMutation) ClearErrorCode() {
+	m.error_code = nil
+	m.clearedFields[catalogimport.FieldErrorCode] = struct{}{}
+}
+
+// ErrorCodeCleared returns if the "error_code" field was cleared in this mutation.
+func (m *CatalogImportMutation) ErrorCodeCleared() bool {
+	_, ok := m.clearedFields[catalogimport.FieldErrorCode]
+	return ok
+}
+
+// ResetErrorCode resets all changes to the "error_code" field.
+func (m *CatalogImportMutation) ResetErrorCode() {
+	m.error_code = nil
+	delete(m.clearedFields, catalogimport.FieldErrorCode)
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *CatalogImportMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *CatalogImportMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *CatalogImportMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetFinishedAt sets the "finished_at" field.
+func (m *CatalogImportMutation) SetFinishedAt(t time.Time) {
+	m.finished_at = &t
+}
+
+// FinishedAt returns the value of the "finished_at" field in the mutation.
+func (m *CatalogImportMutation) FinishedAt() (r time.Time, exists bool) {
+	v := m.finished_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFinishedAt returns the old "finished_at" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldFinishedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFinishedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFinishedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFinishedAt: %w", err)
+	}
+	return oldValue.FinishedAt, nil
+}
+
+// ClearFinishedAt clears the value of the "finished_at" field.
+func (m *CatalogImportMutation) ClearFinishedAt() {
+	m.finished_at = nil
+	m.clearedFields[catalogimport.FieldFinishedAt] = struct{}{}
+}
+
+// FinishedAtCleared returns if the "finished_at" field was cleared in this mutation.
+func (m *CatalogImportMutation) FinishedAtCleared() bool {
+	_, ok := m.clearedFields[catalogimport.FieldFinishedAt]
+	return ok
+}
+
+// ResetFinishedAt resets all changes to the "finished_at" field.
+func (m *CatalogImportMutation) ResetFinishedAt() {
+	m.finished_at = nil
+	delete(m.clearedFields, catalogimport.FieldFinishedAt)
+}
+
+// SetRows sets the "rows" field.
+func (m *CatalogImportMutation) SetRows(i int64) {
+	m.rows = &i
+	m.addrows = nil
+}
+
+// Rows returns the value of the "rows" field in the mutation.
+func (m *CatalogImportMutation) Rows() (r int64, exists bool) {
+	v := m.rows
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRows returns the old "rows" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldRows(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRows is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRows requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRows: %w", err)
+	}
+	return oldValue.Rows, nil
+}
+
+// AddRows adds i to the "rows" field.
+func (m *CatalogImportMutation) AddRows(i int64) {
+	if m.addrows != nil {
+		*m.addrows += i
+	} else {
+		m.addrows = &i
+	}
+}
+
+// AddedRows returns the value that was added to the "rows" field in this mutation.
+func (m *CatalogImportMutation) AddedRows() (r int64, exists bool) {
+	v := m.addrows
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRows resets all changes to the "rows" field.
+func (m *CatalogImportMutation) ResetRows() {
+	m.rows = nil
+	m.addrows = nil
+}
+
+// SetCreated sets the "created" field.
+func (m *CatalogImportMutation) SetCreated(i int64) {
+	m.created = &i
+	m.addcreated = nil
+}
+
+// Created returns the value of the "created" field in the mutation.
+func (m *CatalogImportMutation) Created() (r int64, exists bool) {
+	v := m.created
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreated returns the old "created" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldCreated(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreated is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreated requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreated: %w", err)
+	}
+	return oldValue.Created, nil
+}
+
+// AddCreated adds i to the "created" field.
+func (m *CatalogImportMutation) AddCreated(i int64) {
+	if m.addcreated != nil {
+		*m.addcreated += i
+	} else {
+		m.addcreated = &i
+	}
+}
+
+// AddedCreated returns the value that was added to the "created" field in this mutation.
+func (m *CatalogImportMutation) AddedCreated() (r int64, exists bool) {
+	v := m.addcreated
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetCreated resets all changes to the "created" field.
+func (m *CatalogImportMutation) ResetCreated() {
+	m.created = nil
+	m.addcreated = nil
+}
+
+// SetUpdated sets the "updated" field.
+func (m *CatalogImportMutation) SetUpdated(i int64) {
+	m.updated = &i
+	m.addupdated = nil
+}
+
+// Updated returns the value of the "updated" field in the mutation.
+func (m *CatalogImportMutation) Updated() (r int64, exists bool) {
+	v := m.updated
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdated returns the old "updated" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldUpdated(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdated is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdated requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdated: %w", err)
+	}
+	return oldValue.Updated, nil
+}
+
+// AddUpdated adds i to the "updated" field.
+func (m *CatalogImportMutation) AddUpdated(i int64) {
+	if m.addupdated != nil {
+		*m.addupdated += i
+	} else {
+		m.addupdated = &i
+	}
+}
+
+// AddedUpdated returns the value that was added to the "updated" field in this mutation.
+func (m *CatalogImportMutation) AddedUpdated() (r int64, exists bool) {
+	v := m.addupdated
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUpdated resets all changes to the "updated" field.
+func (m *CatalogImportMutation) ResetUpdated() {
+	m.updated = nil
+	m.addupdated = nil
+}
+
+// SetUnchanged sets the "unchanged" field.
+func (m *CatalogImportMutation) SetUnchanged(i int64) {
+	m.unchanged = &i
+	m.addunchanged = nil
+}
+
+// Unchanged returns the value of the "unchanged" field in the mutation.
+func (m *CatalogImportMutation) Unchanged() (r int64, exists bool) {
+	v := m.unchanged
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUnchanged returns the old "unchanged" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldUnchanged(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUnchanged is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUnchanged requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUnchanged: %w", err)
+	}
+	return oldValue.Unchanged, nil
+}
+
+// AddUnchanged adds i to the "unchanged" field.
+func (m *CatalogImportMutation) AddUnchanged(i int64) {
+	if m.addunchanged != nil {
+		*m.addunchanged += i
+	} else {
+		m.addunchanged = &i
+	}
+}
+
+// AddedUnchanged returns the value that was added to the "unchanged" field in this mutation.
+func (m *CatalogImportMutation) AddedUnchanged() (r int64, exists bool) {
+	v := m.addunchanged
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUnchanged resets all changes to the "unchanged" field.
+func (m *CatalogImportMutation) ResetUnchanged() {
+	m.unchanged = nil
+	m.addunchanged = nil
+}
+
+// SetFailed sets the "failed" field.
+func (m *CatalogImportMutation) SetFailed(i int64) {
+	m.failed = &i
+	m.addfailed = nil
+}
+
+// Failed returns the value of the "failed" field in the mutation.
+func (m *CatalogImportMutation) Failed() (r int64, exists bool) {
+	v := m.failed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailed returns the old "failed" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldFailed(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailed: %w", err)
+	}
+	return oldValue.Failed, nil
+}
+
+// AddFailed adds i to the "failed" field.
+func (m *CatalogImportMutation) AddFailed(i int64) {
+	if m.addfailed != nil {
+		*m.addfailed += i
+	} else {
+		m.addfailed = &i
+	}
+}
+
+// AddedFailed returns the value that was added to the "failed" field in this mutation.
+func (m *CatalogImportMutation) AddedFailed() (r int64, exists bool) {
+	v := m.addfailed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFailed resets all changes to the "failed" field.
+func (m *CatalogImportMutation) ResetFailed() {
+	m.failed = nil
+	m.addfailed = nil
+}
+
+// ClearMerchant clears the "merchant" edge to the Merchant entity.
+func (m *CatalogImportMutation) ClearMerchant() {
+	m.clearedmerchant = true
+	m.clearedFields[catalogimport.FieldMerchantID] = struct{}{}
+}
+
+// MerchantCleared reports if the "merchant" edge to the Merchant entity was cleared.
+func (m *CatalogImportMutation) MerchantCleared() bool {
+	return m.clearedmerchant
+}
+
+// MerchantIDs returns the "merchant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MerchantID instead. It exists only for internal usage by the builders.
+func (m *CatalogImportMutation) MerchantIDs() (ids []int64) {
+	if id := m.merchant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMerchant resets all changes to the "merchant" edge.
+func (m *CatalogImportMutation) ResetMerchant() {
+	m.merchant = nil
+	m.clearedmerchant = false
+}
+
+// AddProblemIDs adds the "problems" edge to the ImportProblem entity by ids.
+func (m *CatalogImportMutation) AddProblemIDs(ids ...int64) {
+	if m.problems == nil {
+		m.problems = make(map[int64]struct{})
+	}
+	for i := range ids {
+		m.problems[ids[i]] = struct{}{}
+	}
+}
+
+// ClearProblems clears the "problems" edge to the ImportProblem entity.
+func (m *CatalogImportMutation) ClearProblems() {
+	m.clearedproblems = true
+}
+
+// ProblemsCleared reports if the "problems" edge to the ImportProblem entity was cleared.
+func (m *CatalogImportMutation) ProblemsCleared() bool {
+	return m.clearedproblems
+}
+
+// RemoveProblemIDs removes the "problems" edge to the ImportProblem entity by IDs.
+func (m *CatalogImportMutation) RemoveProblemIDs(ids ...int64) {
+	if m.removedproblems == nil {
+		m.removedproblems = make(map[int64]struct{})
+	}
+	for i := range ids {
+		delete(m.problems, ids[i])
+		m.removedproblems[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedProblems returns the removed IDs of the "problems" edge to the ImportProblem entity.
+func (m *CatalogImportMutation) RemovedProblemsIDs() (ids []int64) {
+	for id := range m.removedproblems {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ProblemsIDs returns the "problems" edge IDs in the mutation.
+func (m *CatalogImportMutation) ProblemsIDs() (ids []int64) {
+	for id := range m.problems {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetProblems resets all changes to the "problems" edge.
+func (m *CatalogImportMutation) ResetProblems() {
+	m.problems = nil
+	m.clearedproblems = false
+	m.removedproblems = nil
+}
+
+// Where appends a list predicates to the CatalogImportMutation builder.
+func (m *CatalogImportMutation) Where(ps ...predicate.CatalogImport) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CatalogImportMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CatalogImportMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.CatalogImport, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CatalogImportMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CatalogImportMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (CatalogImport).
+func (m *CatalogImportMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CatalogImportMutation) Fields() []string {
+	fields := make([]string, 0, 15)
+	if m.merchant != nil {
+		fields = append(fields, catalogimport.FieldMerchantID)
+	}
+	if m.kind != nil {
+		fields = append(fields, catalogimport.FieldKind)
+	}
+	if m.format != nil {
+		fields = append(fields, catalogimport.FieldFormat)
+	}
+	if m.on_error != nil {
+		fields = append(fields, catalogimport.FieldOnError)
+	}
+	if m.dry_run != nil {
+		fields = append(fields, catalogimport.FieldDryRun)
+	}
+	if m.status != nil {
+		fields = append(fields, catalogimport.FieldStatus)
+	}
+	if m.error != nil {
+		fields = append(fields, catalogimport.FieldError)
+	}
+	if m.error_code != nil {
+		fields = append(fields, catalogimport.FieldErrorCode)
+	}
+	if m.created_at != nil {
+		fields = append(fields, catalogimport.FieldCreatedAt)
+	}
+	if m.finished_at != nil {
+		fields = append(fields, catalogimport.FieldFinishedAt)
+	}
+	if m.rows != nil {
+		fields = append(fields, catalogimport.FieldRows)
+	}
+	if m.created != nil {
+		fields = append(fields, catalogimport.FieldCreated)
+	}
+	if m.updated != nil {
+		fields = append(fields, catalogimport.FieldUpdated)
+	}
+	if m.unchanged != nil {
+		fields = append(fields, catalogimport.FieldUnchanged)
+	}
+	if m.failed != nil {
+		fields = append(fields, catalogimport.FieldFailed)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CatalogImportMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case catalogimport.FieldMerchantID:
+		return m.MerchantID()
+	case catalogimport.FieldKind:
+		return m.Kind()
+	case catalogimport.FieldFormat:
+		return m.Format()
+	case catalogimport.FieldOnError:
+		return m.OnError()
+	case catalogimport.FieldDryRun:
+		return m.DryRun()
+	case catalogimport.FieldStatus:
+		return m.Status()
+	case catalogimport.FieldError:
+		return m.Error()
+	case catalogimport.FieldErrorCode:
+		return m.ErrorCode()
+	case catalogimport.FieldCreatedAt:
+		return m.CreatedAt()
+	case catalogimport.FieldFinishedAt:
+		return m.FinishedAt()
+	case catalogimport.FieldRows:
+		return m.Rows()
+	case catalogimport.FieldCreated:
+		return m.Created()
+	case catalogimport.FieldUpdated:
+		return m.Updated()
+	case catalogimport.FieldUnchanged:
+		return m.Unchanged()
+	case catalogimport.FieldFailed:
+		return m.Failed()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CatalogImportMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case catalogimport.FieldMerchantID:
+		return m.OldMerchantID(ctx)
+	case catalogimport.FieldKind:
+		return m.OldKind(ctx)
+	case catalogimport.FieldFormat:
+		return m.OldFormat(ctx)
+	case catalogimport.FieldOnError:
+		return m.OldOnError(ctx)
+	case catalogimport.FieldDryRun:
+		return m.OldDryRun(ctx)
+	case catalogimport.FieldStatus:
+		return m.OldStatus(ctx)
+	case catalogimport.FieldError:
+		return m.OldError(ctx)
+	case catalogimport.FieldErrorCode:
+		return m.OldErrorCode(ctx)
+	case catalogimport.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case catalogimport.FieldFinishedAt:
+		return m.OldFinishedAt(ctx)
+	case catalogimport.FieldRows:
+		return m.OldRows(ctx)
+	case catalogimport.FieldCreated:
+		return m.OldCreated(ctx)
+	case catalogimport.FieldUpdated:
+		return m.OldUpdated(ctx)
+	case catalogimport.FieldUnchanged:
+		return m.OldUnchanged(ctx)
+	case catalogimport.FieldFailed:
+		return m.OldFailed(ctx)
+	}
+	return nil, fmt.Errorf("unknown CatalogImport field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CatalogImportMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case catalogimport.FieldMerchantID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMerchantID(v)
+		return nil
+	case catalogimport.FieldKind:
+		v, ok := value.(enum.ImportKind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case catalogimport.FieldFormat:
+		v, ok := value.(enum.ImportFormat)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFormat(v)
+		return nil
+	case catalogimport.FieldOnError:
+		v, ok := value.(enum.ImportOnError)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOnError(v)
+		return nil
+	case catalogimport.FieldDryRun:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDryRun(v)
+		return nil
+	case catalogimport.FieldStatus:
+		v, ok := value.(enum.ImportStatus)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case catalogimport.FieldError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetError(v)
+		return nil
+	case catalogimport.FieldErrorCode:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetErrorCode(v)
+		return nil
+	case catalogimport.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case catalogimport.FieldFinishedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFinishedAt(v)
+		return nil
+	case catalogimport.FieldRows:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRows(v)
+		return nil
+	case catalogimport.FieldCreated:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreated(v)
+		return nil
+	case catalogimport.FieldUpdated:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdated(v)
+		return nil
+	case catalogimport.FieldUnchanged:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUnchanged(v)
+		return nil
+	case catalogimport.FieldFailed:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogImport field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CatalogImportMutation) AddedFields() []string {
+	var fields []string
+	if m.addrows != nil {
+		fields = append(fields, catalogimport.FieldRows)
+	}
+	if m.addcreated != nil {
+		fields = append(fields, catalogimport.FieldCreated)
+	}
+	if m.addupdated != nil {
+		fields = append(fields, catalogimport.FieldUpdated)
+	}
+	if m.addunchanged != nil {
+		fields = append(fields, catalogimport.FieldUnchanged)
+	}
+	if m.addfailed != nil {
+		fields = append(fields, catalogimport.FieldFailed)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CatalogImportMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case catalogimport.FieldRows:
+		return m.AddedRows()
+	case catalogimport.FieldCreated:
+		return m.AddedCreated()
+	case catalogimport.FieldUpdated:
+		return m.AddedUpdated()
+	case catalogimport.FieldUnchanged:
+		return m.AddedUnchanged()
+	case catalogimport.FieldFailed:
+		return m.AddedFailed()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CatalogImportMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case catalogimport.FieldRows:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRows(v)
+		return nil
+	case catalogimport.FieldCreated:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddCreated(v)
+		return nil
+	case catalogimport.FieldUpdated:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUpdated(v)
+		return nil
+	case catalogimport.FieldUnchanged:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUnchanged(v)
+		return nil
+	case catalogimport.FieldFailed:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFailed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogImport numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CatalogImportMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(catalogimport.FieldError) {
+		fields = append(fields, catalogimport.FieldError)
+	}
+	if m.FieldCleared(catalogimport.FieldErrorCode) {
+		fields = append(fields, catalogimport.FieldErrorCode)
+	}
+	if m.FieldCleared(catalogimport.FieldFinishedAt) {
+		fields = append(fields, catalogimport.FieldFinishedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CatalogImportMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CatalogImportMutation) ClearField(name string) error {
+	switch name {
+	case catalogimport.FieldError:
+		m.ClearError()
+		return nil
+	case catalogimport.FieldErrorCode:
+		m.ClearErrorCode()
+		return nil
+	case catalogimport.FieldFinishedAt:
+		m.ClearFinishedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogImport nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CatalogImportMutation) ResetField(name string) error {
+	switch name {
+	case catalogimport.FieldMerchantID:
+		m.ResetMerchantID()
+		return nil
+	case catalogimport.FieldKind:
+		m.ResetKind()
+		return nil
+	case catalogimport.FieldFormat:
+		m.ResetFormat()
+		return nil
+	case catalogimport.FieldOnError:
+		m.ResetOnError()
+		return nil
+	case catalogimport.FieldDryRun:
+		m.ResetDryRun()
+		return nil
+	case catalogimport.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case catalogimport.FieldError:
+		m.ResetError()
+		return nil
+	case catalogimport.FieldErrorCode:
+		m.ResetErrorCode()
+		return nil
+	case catalogimport.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case catalogimport.FieldFinishedAt:
+		m.ResetFinishedAt()
+		return nil
+	case catalogimport.FieldRows:
+		m.ResetRows()
+		return nil
+	case catalogimport.FieldCreated:
+		m.ResetCreated()
+		return nil
+	case catalogimport.FieldUpdated:
+		m.ResetUpdated()
+		return nil
+	case catalogimport.FieldUnchanged:
+		m.ResetUnchanged()
+		return nil
+	case catalogimport.FieldFailed:
+		m.ResetFailed()
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogImport field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CatalogImportMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.merchant != nil {
+		edges = append(edges, catalogimport.EdgeMerchant)
+	}
+	if m.problems != nil {
+		edges = append(edges, catalogimport.EdgeProblems)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CatalogImportMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case catalogimport.EdgeMerchant:
+		if id := m.merchant; id != nil {
+			return []ent.Value{*id}
+		}
+	case catalogimport.EdgeProblems:
+		ids := make([]ent.Value, 0, len(m.problems))
+		for id := range m.problems {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CatalogImportMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.removedproblems != nil {
+		edges = append(edges, catalogimport.EdgeProblems)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CatalogImportMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case catalogimport.EdgeProblems:
+		ids := make([]ent.Value, 0, len(m.removedproblems))
+		for id := range m.removedproblems {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CatalogImportMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedmerchant {
+		edges = append(edges, catalogimport.EdgeMerchant)
+	}
+	if m.clearedproblems {
+		edges = append(edges, catalogimport.EdgeProblems)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CatalogImportMutation) EdgeCleared(name string) bool {
+	switch name {
+	case catalogimport.EdgeMerchant:
+		return m.clearedmerchant
+	case catalogimport.EdgeProblems:
+		return m.clearedproblems
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CatalogImportMutation) ClearEdge(name string) error {
+	switch name {
+	case catalogimport.EdgeMerchant:
+		m.ClearMerchant()
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogImport unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CatalogImportMutation) ResetEdge(name string) error {
+	switch name {
+	case catalogimport.EdgeMerchant:
+		m.ResetMerchant()
+		return nil
+	case catalogimport.EdgeProblems:
+		m.ResetProblems()
+		return nil
+	}
+	return fmt.Errorf("unknown CatalogImport edge %s", name)
 }
 
 // ChannelLevelMutation represents an operation that mutates the ChannelLevel nodes in the graph.
@@ -5659,6 +7126,3878 @@ func (m *FacilityMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Facility edge %s", name)
+}
+
+// FeedHorizonMutation represents an operation that mutates the FeedHorizon nodes in the graph.
+type FeedHorizonMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *int64
+	activity_id     *int64
+	addactivity_id  *int64
+	clearedFields   map[string]struct{}
+	merchant        *int64
+	clearedmerchant bool
+	done            bool
+	oldValue        func(context.Context) (*FeedHorizon, error)
+	predicates      []predicate.FeedHorizon
+}
+
+var _ ent.Mutation = (*FeedHorizonMutation)(nil)
+
+// feedhorizonOption allows management of the mutation configuration using functional options.
+type feedhorizonOption func(*FeedHorizonMutation)
+
+// newFeedHorizonMutation creates new mutation for the FeedHorizon entity.
+func newFeedHorizonMutation(c config, op Op, opts ...feedhorizonOption) *FeedHorizonMutation {
+	m := &FeedHorizonMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeFeedHorizon,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withFeedHorizonID sets the ID field of the mutation.
+func withFeedHorizonID(id int64) feedhorizonOption {
+	return func(m *FeedHorizonMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *FeedHorizon
+		)
+		m.oldValue = func(ctx context.Context) (*FeedHorizon, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().FeedHorizon.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withFeedHorizon sets the old FeedHorizon of the mutation.
+func withFeedHorizon(node *FeedHorizon) feedhorizonOption {
+	return func(m *FeedHorizonMutation) {
+		m.oldValue = func(context.Context) (*FeedHorizon, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m FeedHorizonMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m FeedHorizonMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of FeedHorizon entities.
+func (m *FeedHorizonMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *FeedHorizonMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *FeedHorizonMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().FeedHorizon.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetMerchantID sets the "merchant_id" field.
+func (m *FeedHorizonMutation) SetMerchantID(i int64) {
+	m.merchant = &i
+}
+
+// MerchantID returns the value of the "merchant_id" field in the mutation.
+func (m *FeedHorizonMutation) MerchantID() (r int64, exists bool) {
+	v := m.merchant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMerchantID returns the old "merchant_id" field's value of the FeedHorizon entity.
+// If the FeedHorizon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FeedHorizonMutation) OldMerchantID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMerchantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMerchantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMerchantID: %w", err)
+	}
+	return oldValue.MerchantID, nil
+}
+
+// ResetMerchantID resets all changes to the "merchant_id" field.
+func (m *FeedHorizonMutation) ResetMerchantID() {
+	m.merchant = nil
+}
+
+// SetActivityID sets the "activity_id" field.
+func (m *FeedHorizonMutation) SetActivityID(i int64) {
+	m.activity_id = &i
+	m.addactivity_id = nil
+}
+
+// ActivityID returns the value of the "activity_id" field in the mutation.
+func (m *FeedHorizonMutation) ActivityID() (r int64, exists bool) {
+	v := m.activity_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActivityID returns the old "activity_id" field's value of the FeedHorizon entity.
+// If the FeedHorizon object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FeedHorizonMutation) OldActivityID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActivityID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActivityID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActivityID: %w", err)
+	}
+	return oldValue.ActivityID, nil
+}
+
+// AddActivityID adds i to the "activity_id" field.
+func (m *FeedHorizonMutation) AddActivityID(i int64) {
+	if m.addactivity_id != nil {
+		*m.addactivity_id += i
+	} else {
+		m.addactivity_id = &i
+	}
+}
+
+// AddedActivityID returns the value that was added to the "activity_id" field in this mutation.
+func (m *FeedHorizonMutation) AddedActivityID() (r int64, exists bool) {
+	v := m.addactivity_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetActivityID resets all changes to the "activity_id" field.
+func (m *FeedHorizonMutation) ResetActivityID() {
+	m.activity_id = nil
+	m.addactivity_id = nil
+}
+
+// ClearMerchant clears the "merchant" edge to the Merchant entity.
+func (m *FeedHorizonMutation) ClearMerchant() {
+	m.clearedmerchant = true
+	m.clearedFields[feedhorizon.FieldMerchantID] = struct{}{}
+}
+
+// MerchantCleared reports if the "merchant" edge to the Merchant entity was cleared.
+func (m *FeedHorizonMutation) MerchantCleared() bool {
+	return m.clearedmerchant
+}
+
+// MerchantIDs returns the "merchant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MerchantID instead. It exists only for internal usage by the builders.
+func (m *FeedHorizonMutation) MerchantIDs() (ids []int64) {
+	if id := m.merchant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMerchant resets all changes to the "merchant" edge.
+func (m *FeedHorizonMutation) ResetMerchant() {
+	m.merchant = nil
+	m.clearedmerchant = false
+}
+
+// Where appends a list predicates to the FeedHorizonMutation builder.
+func (m *FeedHorizonMutation) Where(ps ...predicate.FeedHorizon) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the FeedHorizonMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *FeedHorizonMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.FeedHorizon, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *FeedHorizonMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *FeedHorizonMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (FeedHorizon).
+func (m *FeedHorizonMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *FeedHorizonMutation) Fields() []string {
+	fields := make([]string, 0, 2)
+	if m.merchant != nil {
+		fields = append(fields, feedhorizon.FieldMerchantID)
+	}
+	if m.activity_id != nil {
+		fields = append(fields, feedhorizon.FieldActivityID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *FeedHorizonMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case feedhorizon.FieldMerchantID:
+		return m.MerchantID()
+	case feedhorizon.FieldActivityID:
+		return m.ActivityID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *FeedHorizonMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case feedhorizon.FieldMerchantID:
+		return m.OldMerchantID(ctx)
+	case feedhorizon.FieldActivityID:
+		return m.OldActivityID(ctx)
+	}
+	return nil, fmt.Errorf("unknown FeedHorizon field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *FeedHorizonMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case feedhorizon.FieldMerchantID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMerchantID(v)
+		return nil
+	case feedhorizon.FieldActivityID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActivityID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown FeedHorizon field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *FeedHorizonMutation) AddedFields() []string {
+	var fields []string
+	if m.addactivity_id != nil {
+		fields = append(fields, feedhorizon.FieldActivityID)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *FeedHorizonMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case feedhorizon.FieldActivityID:
+		return m.AddedActivityID()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *FeedHorizonMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case feedhorizon.FieldActivityID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddActivityID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown FeedHorizon numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *FeedHorizonMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *FeedHorizonMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *FeedHorizonMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown FeedHorizon nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *FeedHorizonMutation) ResetField(name string) error {
+	switch name {
+	case feedhorizon.FieldMerchantID:
+		m.ResetMerchantID()
+		return nil
+	case feedhorizon.FieldActivityID:
+		m.ResetActivityID()
+		return nil
+	}
+	return fmt.Errorf("unknown FeedHorizon field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *FeedHorizonMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.merchant != nil {
+		edges = append(edges, feedhorizon.EdgeMerchant)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *FeedHorizonMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case feedhorizon.EdgeMerchant:
+		if id := m.merchant; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *FeedHorizonMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *FeedHorizonMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *FeedHorizonMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedmerchant {
+		edges = append(edges, feedhorizon.EdgeMerchant)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *FeedHorizonMutation) EdgeCleared(name string) bool {
+	switch name {
+	case feedhorizon.EdgeMerchant:
+		return m.clearedmerchant
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *FeedHorizonMutation) ClearEdge(name string) error {
+	switch name {
+	case feedhorizon.EdgeMerchant:
+		m.ClearMerchant()
+		return nil
+	}
+	return fmt.Errorf("unknown FeedHorizon unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *FeedHorizonMutation) ResetEdge(name string) error {
+	switch name {
+	case feedhorizon.EdgeMerchant:
+		m.ResetMerchant()
+		return nil
+	}
+	return fmt.Errorf("unknown FeedHorizon edge %s", name)
+}
+
+// HeldLevelMutation represents an operation that mutates the HeldLevel nodes in the graph.
+type HeldLevelMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *int64
+	sku             *string
+	facility_code   *string
+	available       *int64
+	addavailable    *int64
+	on_hand         *int64
+	addon_hand      *int64
+	committed       *int64
+	addcommitted    *int64
+	reported_at     *time.Time
+	clearedFields   map[string]struct{}
+	merchant        *int64
+	clearedmerchant bool
+	report          *int64
+	clearedreport   bool
+	done            bool
+	oldValue        func(context.Context) (*HeldLevel, error)
+	predicates      []predicate.HeldLevel
+}
+
+var _ ent.Mutation = (*HeldLevelMutation)(nil)
+
+// heldlevelOption allows management of the mutation configuration using functional options.
+type heldlevelOption func(*HeldLevelMutation)
+
+// newHeldLevelMutation creates new mutation for the HeldLevel entity.
+func newHeldLevelMutation(c config, op Op, opts ...heldlevelOption) *HeldLevelMutation {
+	m := &HeldLevelMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeHeldLevel,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withHeldLevelID sets the ID field of the mutation.
+func withHeldLevelID(id int64) heldlevelOption {
+	return func(m *HeldLevelMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *HeldLevel
+		)
+		m.oldValue = func(ctx context.Context) (*HeldLevel, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().HeldLevel.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withHeldLevel sets the old HeldLevel of the mutation.
+func withHeldLevel(node *HeldLevel) heldlevelOption {
+	return func(m *HeldLevelMutation) {
+		m.oldValue = func(context.Context) (*HeldLevel, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m HeldLevelMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m HeldLevelMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of HeldLevel entities.
+func (m *HeldLevelMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *HeldLevelMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *HeldLevelMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().HeldLevel.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetMerchantID sets the "merchant_id" field.
+func (m *HeldLevelMutation) SetMerchantID(i int64) {
+	m.merchant = &i
+}
+
+// MerchantID returns the value of the "merchant_id" field in the mutation.
+func (m *HeldLevelMutation) MerchantID() (r int64, exists bool) {
+	v := m.merchant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMerchantID returns the old "merchant_id" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldMerchantID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMerchantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMerchantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMerchantID: %w", err)
+	}
+	return oldValue.MerchantID, nil
+}
+
+// ResetMerchantID resets all changes to the "merchant_id" field.
+func (m *HeldLevelMutation) ResetMerchantID() {
+	m.merchant = nil
+}
+
+// SetReportID sets the "report_id" field.
+func (m *HeldLevelMutation) SetReportID(i int64) {
+	m.report = &i
+}
+
+// ReportID returns the value of the "report_id" field in the mutation.
+func (m *HeldLevelMutation) ReportID() (r int64, exists bool) {
+	v := m.report
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReportID returns the old "report_id" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldReportID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReportID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReportID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReportID: %w", err)
+	}
+	return oldValue.ReportID, nil
+}
+
+// ResetReportID resets all changes to the "report_id" field.
+func (m *HeldLevelMutation) ResetReportID() {
+	m.report = nil
+}
+
+// SetSku sets the "sku" field.
+func (m *HeldLevelMutation) SetSku(s string) {
+	m.sku = &s
+}
+
+// Sku returns the value of the "sku" field in the mutation.
+func (m *HeldLevelMutation) Sku() (r string, exists bool) {
+	v := m.sku
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSku returns the old "sku" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldSku(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSku is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSku requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSku: %w", err)
+	}
+	return oldValue.Sku, nil
+}
+
+// ResetSku resets all changes to the "sku" field.
+func (m *HeldLevelMutation) ResetSku() {
+	m.sku = nil
+}
+
+// SetFacilityCode sets the "facility_code" field.
+func (m *HeldLevelMutation) SetFacilityCode(s string) {
+	m.facility_code = &s
+}
+
+// FacilityCode returns the value of the "facility_code" field in the mutation.
+func (m *HeldLevelMutation) FacilityCode() (r string, exists bool) {
+	v := m.facility_code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFacilityCode returns the old "facility_code" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldFacilityCode(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFacilityCode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFacilityCode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFacilityCode: %w", err)
+	}
+	return oldValue.FacilityCode, nil
+}
+
+// ResetFacilityCode resets all changes to the "facility_code" field.
+func (m *HeldLevelMutation) ResetFacilityCode() {
+	m.facility_code = nil
+}
+
+// SetAvailable sets the "available" field.
+func (m *HeldLevelMutation) SetAvailable(i int64) {
+	m.available = &i
+	m.addavailable = nil
+}
+
+// Available returns the value of the "available" field in the mutation.
+func (m *HeldLevelMutation) Available() (r int64, exists bool) {
+	v := m.available
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAvailable returns the old "available" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldAvailable(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAvailable is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAvailable requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAvailable: %w", err)
+	}
+	return oldValue.Available, nil
+}
+
+// AddAvailable adds i to the "available" field.
+func (m *HeldLevelMutation) AddAvailable(i int64) {
+	if m.addavailable != nil {
+		*m.addavailable += i
+	} else {
+		m.addavailable = &i
+	}
+}
+
+// AddedAvailable returns the value that was added to the "available" field in this mutation.
+func (m *HeldLevelMutation) AddedAvailable() (r int64, exists bool) {
+	v := m.addavailable
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearAvailable clears the value of the "available" field.
+func (m *HeldLevelMutation) ClearAvailable() {
+	m.available = nil
+	m.addavailable = nil
+	m.clearedFields[heldlevel.FieldAvailable] = struct{}{}
+}
+
+// AvailableCleared returns if the "available" field was cleared in this mutation.
+func (m *HeldLevelMutation) AvailableCleared() bool {
+	_, ok := m.clearedFields[heldlevel.FieldAvailable]
+	return ok
+}
+
+// ResetAvailable resets all changes to the "available" field.
+func (m *HeldLevelMutation) ResetAvailable() {
+	m.available = nil
+	m.addavailable = nil
+	delete(m.clearedFields, heldlevel.FieldAvailable)
+}
+
+// SetOnHand sets the "on_hand" field.
+func (m *HeldLevelMutation) SetOnHand(i int64) {
+	m.on_hand = &i
+	m.addon_hand = nil
+}
+
+// OnHand returns the value of the "on_hand" field in the mutation.
+func (m *HeldLevelMutation) OnHand() (r int64, exists bool) {
+	v := m.on_hand
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOnHand returns the old "on_hand" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldOnHand(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOnHand is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOnHand requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOnHand: %w", err)
+	}
+	return oldValue.OnHand, nil
+}
+
+// AddOnHand adds i to the "on_hand" field.
+func (m *HeldLevelMutation) AddOnHand(i int64) {
+	if m.addon_hand != nil {
+		*m.addon_hand += i
+	} else {
+		m.addon_hand = &i
+	}
+}
+
+// AddedOnHand returns the value that was added to the "on_hand" field in this mutation.
+func (m *HeldLevelMutation) AddedOnHand() (r int64, exists bool) {
+	v := m.addon_hand
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearOnHand clears the value of the "on_hand" field.
+func (m *HeldLevelMutation) ClearOnHand() {
+	m.on_hand = nil
+	m.addon_hand = nil
+	m.clearedFields[heldlevel.FieldOnHand] = struct{}{}
+}
+
+// OnHandCleared returns if the "on_hand" field was cleared in this mutation.
+func (m *HeldLevelMutation) OnHandCleared() bool {
+	_, ok := m.clearedFields[heldlevel.FieldOnHand]
+	return ok
+}
+
+// ResetOnHand resets all changes to the "on_hand" field.
+func (m *HeldLevelMutation) ResetOnHand() {
+	m.on_hand = nil
+	m.addon_hand = nil
+	delete(m.clearedFields, heldlevel.FieldOnHand)
+}
+
+// SetCommitted sets the "committed" field.
+func (m *HeldLevelMutation) SetCommitted(i int64) {
+	m.committed = &i
+	m.addcommitted = nil
+}
+
+// Committed returns the value of the "committed" field in the mutation.
+func (m *HeldLevelMutation) Committed() (r int64, exists bool) {
+	v := m.committed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCommitted returns the old "committed" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldCommitted(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCommitted is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCommitted requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCommitted: %w", err)
+	}
+	return oldValue.Committed, nil
+}
+
+// AddCommitted adds i to the "committed" field.
+func (m *HeldLevelMutation) AddCommitted(i int64) {
+	if m.addcommitted != nil {
+		*m.addcommitted += i
+	} else {
+		m.addcommitted = &i
+	}
+}
+
+// AddedCommitted returns the value that was added to the "committed" field in this mutation.
+func (m *HeldLevelMutation) AddedCommitted() (r int64, exists bool) {
+	v := m.addcommitted
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearCommitted clears the value of the "committed" field.
+func (m *HeldLevelMutation) ClearCommitted() {
+	m.committed = nil
+	m.addcommitted = nil
+	m.clearedFields[heldlevel.FieldCommitted] = struct{}{}
+}
+
+// CommittedCleared returns if the "committed" field was cleared in this mutation.
+func (m *HeldLevelMutation) CommittedCleared() bool {
+	_, ok := m.clearedFields[heldlevel.FieldCommitted]
+	return ok
+}
+
+// ResetCommitted resets all changes to the "committed" field.
+func (m *HeldLevelMutation) ResetCommitted() {
+	m.committed = nil
+	m.addcommitted = nil
+	delete(m.clearedFields, heldlevel.FieldCommitted)
+}
+
+// SetReportedAt sets the "reported_at" field.
+func (m *HeldLevelMutation) SetReportedAt(t time.Time) {
+	m.reported_at = &t
+}
+
+// ReportedAt returns the value of the "reported_at" field in the mutation.
+func (m *HeldLevelMutation) ReportedAt() (r time.Time, exists bool) {
+	v := m.reported_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReportedAt returns the old "reported_at" field's value of the HeldLevel entity.
+// If the HeldLevel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldLevelMutation) OldReportedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReportedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReportedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReportedAt: %w", err)
+	}
+	return oldValue.ReportedAt, nil
+}
+
+// ClearReportedAt clears the value of the "reported_at" field.
+func (m *HeldLevelMutation) ClearReportedAt() {
+	m.reported_at = nil
+	m.clearedFields[heldlevel.FieldReportedAt] = struct{}{}
+}
+
+// ReportedAtCleared returns if the "reported_at" field was cleared in this mutation.
+func (m *HeldLevelMutation) ReportedAtCleared() bool {
+	_, ok := m.clearedFields[heldlevel.FieldReportedAt]
+	return ok
+}
+
+// ResetReportedAt resets all changes to the "reported_at" field.
+func (m *HeldLevelMutation) ResetReportedAt() {
+	m.reported_at = nil
+	delete(m.clearedFields, heldlevel.FieldReportedAt)
+}
+
+// ClearMerchant clears the "merchant" edge to the Merchant entity.
+func (m *HeldLevelMutation) ClearMerchant() {
+	m.clearedmerchant = true
+	m.clearedFields[heldlevel.FieldMerchantID] = struct{}{}
+}
+
+// MerchantCleared reports if the "merchant" edge to the Merchant entity was cleared.
+func (m *HeldLevelMutation) MerchantCleared() bool {
+	return m.clearedmerchant
+}
+
+// MerchantIDs returns the "merchant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MerchantID instead. It exists only for internal usage by the builders.
+func (m *HeldLevelMutation) MerchantIDs() (ids []int64) {
+	if id := m.merchant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMerchant resets all changes to the "merchant" edge.
+func (m *HeldLevelMutation) ResetMerchant() {
+	m.merchant = nil
+	m.clearedmerchant = false
+}
+
+// ClearReport clears the "report" edge to the HeldReport entity.
+func (m *HeldLevelMutation) ClearReport() {
+	m.clearedreport = true
+	m.clearedFields[heldlevel.FieldReportID] = struct{}{}
+}
+
+// ReportCleared reports if the "report" edge to the HeldReport entity was cleared.
+func (m *HeldLevelMutation) ReportCleared() bool {
+	return m.clearedreport
+}
+
+// ReportIDs returns the "report" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ReportID instead. It exists only for internal usage by the builders.
+func (m *HeldLevelMutation) ReportIDs() (ids []int64) {
+	if id := m.report; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetReport resets all changes to the "report" edge.
+func (m *HeldLevelMutation) ResetReport() {
+	m.report = nil
+	m.clearedreport = false
+}
+
+// Where appends a list predicates to the HeldLevelMutation builder.
+func (m *HeldLevelMutation) Where(ps ...predicate.HeldLevel) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the HeldLevelMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *HeldLevelMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.HeldLevel, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *HeldLevelMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *HeldLevelMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (HeldLevel).
+func (m *HeldLevelMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *HeldLevelMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.merchant != nil {
+		fields = append(fields, heldlevel.FieldMerchantID)
+	}
+	if m.report != nil {
+		fields = append(fields, heldlevel.FieldReportID)
+	}
+	if m.sku != nil {
+		fields = append(fields, heldlevel.FieldSku)
+	}
+	if m.facility_code != nil {
+		fields = append(fields, heldlevel.FieldFacilityCode)
+	}
+	if m.available != nil {
+		fields = append(fields, heldlevel.FieldAvailable)
+	}
+	if m.on_hand != nil {
+		fields = append(fields, heldlevel.FieldOnHand)
+	}
+	if m.committed != nil {
+		fields = append(fields, heldlevel.FieldCommitted)
+	}
+	if m.reported_at != nil {
+		fields = append(fields, heldlevel.FieldReportedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *HeldLevelMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case heldlevel.FieldMerchantID:
+		return m.MerchantID()
+	case heldlevel.FieldReportID:
+		return m.ReportID()
+	case heldlevel.FieldSku:
+		return m.Sku()
+	case heldlevel.FieldFacilityCode:
+		return m.FacilityCode()
+	case heldlevel.FieldAvailable:
+		return m.Available()
+	case heldlevel.FieldOnHand:
+		return m.OnHand()
+	case heldlevel.FieldCommitted:
+		return m.Committed()
+	case heldlevel.FieldReportedAt:
+		return m.ReportedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *HeldLevelMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case heldlevel.FieldMerchantID:
+		return m.OldMerchantID(ctx)
+	case heldlevel.FieldReportID:
+		return m.OldReportID(ctx)
+	case heldlevel.FieldSku:
+		return m.OldSku(ctx)
+	case heldlevel.FieldFacilityCode:
+		return m.OldFacilityCode(ctx)
+	case heldlevel.FieldAvailable:
+		return m.OldAvailable(ctx)
+	case heldlevel.FieldOnHand:
+		return m.OldOnHand(ctx)
+	case heldlevel.FieldCommitted:
+		return m.OldCommitted(ctx)
+	case heldlevel.FieldReportedAt:
+		return m.OldReportedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown HeldLevel field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *HeldLevelMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case heldlevel.FieldMerchantID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMerchantID(v)
+		return nil
+	case heldlevel.FieldReportID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReportID(v)
+		return nil
+	case heldlevel.FieldSku:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSku(v)
+		return nil
+	case heldlevel.FieldFacilityCode:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFacilityCode(v)
+		return nil
+	case heldlevel.FieldAvailable:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAvailable(v)
+		return nil
+	case heldlevel.FieldOnHand:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOnHand(v)
+		return nil
+	case heldlevel.FieldCommitted:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCommitted(v)
+		return nil
+	case heldlevel.FieldReportedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReportedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown HeldLevel field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *HeldLevelMutation) AddedFields() []string {
+	var fields []string
+	if m.addavailable != nil {
+		fields = append(fields, heldlevel.FieldAvailable)
+	}
+	if m.addon_hand != nil {
+		fields = append(fields, heldlevel.FieldOnHand)
+	}
+	if m.addcommitted != nil {
+		fields = append(fields, heldlevel.FieldCommitted)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *HeldLevelMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case heldlevel.FieldAvailable:
+		return m.AddedAvailable()
+	case heldlevel.FieldOnHand:
+		return m.AddedOnHand()
+	case heldlevel.FieldCommitted:
+		return m.AddedCommitted()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *HeldLevelMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case heldlevel.FieldAvailable:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAvailable(v)
+		return nil
+	case heldlevel.FieldOnHand:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddOnHand(v)
+		return nil
+	case heldlevel.FieldCommitted:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddCommitted(v)
+		return nil
+	}
+	return fmt.Errorf("unknown HeldLevel numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *HeldLevelMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(heldlevel.FieldAvailable) {
+		fields = append(fields, heldlevel.FieldAvailable)
+	}
+	if m.FieldCleared(heldlevel.FieldOnHand) {
+		fields = append(fields, heldlevel.FieldOnHand)
+	}
+	if m.FieldCleared(heldlevel.FieldCommitted) {
+		fields = append(fields, heldlevel.FieldCommitted)
+	}
+	if m.FieldCleared(heldlevel.FieldReportedAt) {
+		fields = append(fields, heldlevel.FieldReportedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *HeldLevelMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *HeldLevelMutation) ClearField(name string) error {
+	switch name {
+	case heldlevel.FieldAvailable:
+		m.ClearAvailable()
+		return nil
+	case heldlevel.FieldOnHand:
+		m.ClearOnHand()
+		return nil
+	case heldlevel.FieldCommitted:
+		m.ClearCommitted()
+		return nil
+	case heldlevel.FieldReportedAt:
+		m.ClearReportedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldLevel nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *HeldLevelMutation) ResetField(name string) error {
+	switch name {
+	case heldlevel.FieldMerchantID:
+		m.ResetMerchantID()
+		return nil
+	case heldlevel.FieldReportID:
+		m.ResetReportID()
+		return nil
+	case heldlevel.FieldSku:
+		m.ResetSku()
+		return nil
+	case heldlevel.FieldFacilityCode:
+		m.ResetFacilityCode()
+		return nil
+	case heldlevel.FieldAvailable:
+		m.ResetAvailable()
+		return nil
+	case heldlevel.FieldOnHand:
+		m.ResetOnHand()
+		return nil
+	case heldlevel.FieldCommitted:
+		m.ResetCommitted()
+		return nil
+	case heldlevel.FieldReportedAt:
+		m.ResetReportedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldLevel field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *HeldLevelMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.merchant != nil {
+		edges = append(edges, heldlevel.EdgeMerchant)
+	}
+	if m.report != nil {
+		edges = append(edges, heldlevel.EdgeReport)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *HeldLevelMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case heldlevel.EdgeMerchant:
+		if id := m.merchant; id != nil {
+			return []ent.Value{*id}
+		}
+	case heldlevel.EdgeReport:
+		if id := m.report; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *HeldLevelMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *HeldLevelMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *HeldLevelMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedmerchant {
+		edges = append(edges, heldlevel.EdgeMerchant)
+	}
+	if m.clearedreport {
+		edges = append(edges, heldlevel.EdgeReport)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *HeldLevelMutation) EdgeCleared(name string) bool {
+	switch name {
+	case heldlevel.EdgeMerchant:
+		return m.clearedmerchant
+	case heldlevel.EdgeReport:
+		return m.clearedreport
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *HeldLevelMutation) ClearEdge(name string) error {
+	switch name {
+	case heldlevel.EdgeMerchant:
+		m.ClearMerchant()
+		return nil
+	case heldlevel.EdgeReport:
+		m.ClearReport()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldLevel unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *HeldLevelMutation) ResetEdge(name string) error {
+	switch name {
+	case heldlevel.EdgeMerchant:
+		m.ResetMerchant()
+		return nil
+	case heldlevel.EdgeReport:
+		m.ResetReport()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldLevel edge %s", name)
+}
+
+// HeldReportMutation represents an operation that mutates the HeldReport nodes in the graph.
+type HeldReportMutation struct {
+	config
+	op               Op
+	typ              string
+	id               *int64
+	name             *string
+	stamp            *string
+	reason           *string
+	rejected         *[]string
+	appendrejected   []string
+	levels           *int64
+	addlevels        *int64
+	created_at       *time.Time
+	clearedFields    map[string]struct{}
+	merchant         *int64
+	clearedmerchant  bool
+	warehouse        *int64
+	clearedwarehouse bool
+	run              *int64
+	clearedrun       bool
+	done             bool
+	oldValue         func(context.Context) (*HeldReport, error)
+	predicates       []predicate.HeldReport
+}
+
+var _ ent.Mutation = (*HeldReportMutation)(nil)
+
+// heldreportOption allows management of the mutation configuration using functional options.
+type heldreportOption func(*HeldReportMutation)
+
+// newHeldReportMutation creates new mutation for the HeldReport entity.
+func newHeldReportMutation(c config, op Op, opts ...heldreportOption) *HeldReportMutation {
+	m := &HeldReportMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeHeldReport,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withHeldReportID sets the ID field of the mutation.
+func withHeldReportID(id int64) heldreportOption {
+	return func(m *HeldReportMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *HeldReport
+		)
+		m.oldValue = func(ctx context.Context) (*HeldReport, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().HeldReport.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withHeldReport sets the old HeldReport of the mutation.
+func withHeldReport(node *HeldReport) heldreportOption {
+	return func(m *HeldReportMutation) {
+		m.oldValue = func(context.Context) (*HeldReport, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m HeldReportMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m HeldReportMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of HeldReport entities.
+func (m *HeldReportMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *HeldReportMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *HeldReportMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().HeldReport.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetMerchantID sets the "merchant_id" field.
+func (m *HeldReportMutation) SetMerchantID(i int64) {
+	m.merchant = &i
+}
+
+// MerchantID returns the value of the "merchant_id" field in the mutation.
+func (m *HeldReportMutation) MerchantID() (r int64, exists bool) {
+	v := m.merchant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMerchantID returns the old "merchant_id" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldMerchantID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMerchantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMerchantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMerchantID: %w", err)
+	}
+	return oldValue.MerchantID, nil
+}
+
+// ResetMerchantID resets all changes to the "merchant_id" field.
+func (m *HeldReportMutation) ResetMerchantID() {
+	m.merchant = nil
+}
+
+// SetWarehouseID sets the "warehouse_id" field.
+func (m *HeldReportMutation) SetWarehouseID(i int64) {
+	m.warehouse = &i
+}
+
+// WarehouseID returns the value of the "warehouse_id" field in the mutation.
+func (m *HeldReportMutation) WarehouseID() (r int64, exists bool) {
+	v := m.warehouse
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWarehouseID returns the old "warehouse_id" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldWarehouseID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWarehouseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWarehouseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWarehouseID: %w", err)
+	}
+	return oldValue.WarehouseID, nil
+}
+
+// ResetWarehouseID resets all changes to the "warehouse_id" field.
+func (m *HeldReportMutation) ResetWarehouseID() {
+	m.warehouse = nil
+}
+
+// SetRunID sets the "run_id" field.
+func (m *HeldReportMutation) SetRunID(i int64) {
+	m.run = &i
+}
+
+// RunID returns the value of the "run_id" field in the mutation.
+func (m *HeldReportMutation) RunID() (r int64, exists bool) {
+	v := m.run
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRunID returns the old "run_id" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldRunID(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRunID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRunID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRunID: %w", err)
+	}
+	return oldValue.RunID, nil
+}
+
+// ClearRunID clears the value of the "run_id" field.
+func (m *HeldReportMutation) ClearRunID() {
+	m.run = nil
+	m.clearedFields[heldreport.FieldRunID] = struct{}{}
+}
+
+// RunIDCleared returns if the "run_id" field was cleared in this mutation.
+func (m *HeldReportMutation) RunIDCleared() bool {
+	_, ok := m.clearedFields[heldreport.FieldRunID]
+	return ok
+}
+
+// ResetRunID resets all changes to the "run_id" field.
+func (m *HeldReportMutation) ResetRunID() {
+	m.run = nil
+	delete(m.clearedFields, heldreport.FieldRunID)
+}
+
+// SetName sets the "name" field.
+func (m *HeldReportMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *HeldReportMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *HeldReportMutation) ResetName() {
+	m.name = nil
+}
+
+// SetStamp sets the "stamp" field.
+func (m *HeldReportMutation) SetStamp(s string) {
+	m.stamp = &s
+}
+
+// Stamp returns the value of the "stamp" field in the mutation.
+func (m *HeldReportMutation) Stamp() (r string, exists bool) {
+	v := m.stamp
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStamp returns the old "stamp" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldStamp(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStamp is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStamp requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStamp: %w", err)
+	}
+	return oldValue.Stamp, nil
+}
+
+// ResetStamp resets all changes to the "stamp" field.
+func (m *HeldReportMutation) ResetStamp() {
+	m.stamp = nil
+}
+
+// SetReason sets the "reason" field.
+func (m *HeldReportMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *HeldReportMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *HeldReportMutation) ResetReason() {
+	m.reason = nil
+}
+
+// SetRejected sets the "rejected" field.
+func (m *HeldReportMutation) SetRejected(s []string) {
+	m.rejected = &s
+	m.appendrejected = nil
+}
+
+// Rejected returns the value of the "rejected" field in the mutation.
+func (m *HeldReportMutation) Rejected() (r []string, exists bool) {
+	v := m.rejected
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRejected returns the old "rejected" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldRejected(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRejected is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRejected requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRejected: %w", err)
+	}
+	return oldValue.Rejected, nil
+}
+
+// AppendRejected adds s to the "rejected" field.
+func (m *HeldReportMutation) AppendRejected(s []string) {
+	m.appendrejected = append(m.appendrejected, s...)
+}
+
+// AppendedRejected returns the list of values that were appended to the "rejected" field in this mutation.
+func (m *HeldReportMutation) AppendedRejected() ([]string, bool) {
+	if len(m.appendrejected) == 0 {
+		return nil, false
+	}
+	return m.appendrejected, true
+}
+
+// ClearRejected clears the value of the "rejected" field.
+func (m *HeldReportMutation) ClearRejected() {
+	m.rejected = nil
+	m.appendrejected = nil
+	m.clearedFields[heldreport.FieldRejected] = struct{}{}
+}
+
+// RejectedCleared returns if the "rejected" field was cleared in this mutation.
+func (m *HeldReportMutation) RejectedCleared() bool {
+	_, ok := m.clearedFields[heldreport.FieldRejected]
+	return ok
+}
+
+// ResetRejected resets all changes to the "rejected" field.
+func (m *HeldReportMutation) ResetRejected() {
+	m.rejected = nil
+	m.appendrejected = nil
+	delete(m.clearedFields, heldreport.FieldRejected)
+}
+
+// SetLevels sets the "levels" field.
+func (m *HeldReportMutation) SetLevels(i int64) {
+	m.levels = &i
+	m.addlevels = nil
+}
+
+// Levels returns the value of the "levels" field in the mutation.
+func (m *HeldReportMutation) Levels() (r int64, exists bool) {
+	v := m.levels
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLevels returns the old "levels" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldLevels(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLevels is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLevels requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLevels: %w", err)
+	}
+	return oldValue.Levels, nil
+}
+
+// AddLevels adds i to the "levels" field.
+func (m *HeldReportMutation) AddLevels(i int64) {
+	if m.addlevels != nil {
+		*m.addlevels += i
+	} else {
+		m.addlevels = &i
+	}
+}
+
+// AddedLevels returns the value that was added to the "levels" field in this mutation.
+func (m *HeldReportMutation) AddedLevels() (r int64, exists bool) {
+	v := m.addlevels
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetLevels resets all changes to the "levels" field.
+func (m *HeldReportMutation) ResetLevels() {
+	m.levels = nil
+	m.addlevels = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *HeldReportMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *HeldReportMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *HeldReportMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// ClearMerchant clears the "merchant" edge to the Merchant entity.
+func (m *HeldReportMutation) ClearMerchant() {
+	m.clearedmerchant = true
+	m.clearedFields[heldreport.FieldMerchantID] = struct{}{}
+}
+
+// MerchantCleared reports if the "merchant" edge to the Merchant entity was cleared.
+func (m *HeldReportMutation) MerchantCleared() bool {
+	return m.clearedmerchant
+}
+
+// MerchantIDs returns the "merchant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MerchantID instead. It exists only for internal usage by the builders.
+func (m *HeldReportMutation) MerchantIDs() (ids []int64) {
+	if id := m.merchant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMerchant resets all changes to the "merchant" edge.
+func (m *HeldReportMutation) ResetMerchant() {
+	m.merchant = nil
+	m.clearedmerchant = false
+}
+
+// ClearWarehouse clears the "warehouse" edge to the Warehouse entity.
+func (m *HeldReportMutation) ClearWarehouse() {
+	m.clearedwarehouse = true
+	m.clearedFields[heldreport.FieldWarehouseID] = struct{}{}
+}
+
+// WarehouseCleared reports if the "warehouse" edge to the Warehouse entity was cleared.
+func (m *HeldReportMutation) WarehouseCleared() bool {
+	return m.clearedwarehouse
+}
+
+// WarehouseIDs returns the "warehouse" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// WarehouseID instead. It exists only for internal usage by the builders.
+func (m *HeldReportMutation) WarehouseIDs() (ids []int64) {
+	if id := m.warehouse; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetWarehouse resets all changes to the "warehouse" edge.
+func (m *HeldReportMutation) ResetWarehouse() {
+	m.warehouse = nil
+	m.clearedwarehouse = false
+}
+
+// ClearRun clears the "run" edge to the SyncRun entity.
+func (m *HeldReportMutation) ClearRun() {
+	m.clearedrun = true
+	m.clearedFields[heldreport.FieldRunID] = struct{}{}
+}
+
+// RunCleared reports if the "run" edge to the SyncRun entity was cleared.
+func (m *HeldReportMutation) RunCleared() bool {
+	return m.RunIDCleared() || m.clearedrun
+}
+
+// RunIDs returns the "run" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// RunID instead. It exists only for internal usage by the builders.
+func (m *HeldReportMutation) RunIDs() (ids []int64) {
+	if id := m.run; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetRun resets all changes to the "run" edge.
+func (m *HeldReportMutation) ResetRun() {
+	m.run = nil
+	m.clearedrun = false
+}
+
+// Where appends a list predicates to the HeldReportMutation builder.
+func (m *HeldReportMutation) Where(ps ...predicate.HeldReport) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the HeldReportMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *HeldReportMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.HeldReport, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *HeldReportMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *HeldReportMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (HeldReport).
+func (m *HeldReportMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *HeldReportMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.merchant != nil {
+		fields = append(fields, heldreport.FieldMerchantID)
+	}
+	if m.warehouse != nil {
+		fields = append(fields, heldreport.FieldWarehouseID)
+	}
+	if m.run != nil {
+		fields = append(fields, heldreport.FieldRunID)
+	}
+	if m.name != nil {
+		fields = append(fields, heldreport.FieldName)
+	}
+	if m.stamp != nil {
+		fields = append(fields, heldreport.FieldStamp)
+	}
+	if m.reason != nil {
+		fields = append(fields, heldreport.FieldReason)
+	}
+	if m.rejected != nil {
+		fields = append(fields, heldreport.FieldRejected)
+	}
+	if m.levels != nil {
+		fields = append(fields, heldreport.FieldLevels)
+	}
+	if m.created_at != nil {
+		fields = append(fields, heldreport.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *HeldReportMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case heldreport.FieldMerchantID:
+		return m.MerchantID()
+	case heldreport.FieldWarehouseID:
+		return m.WarehouseID()
+	case heldreport.FieldRunID:
+		return m.RunID()
+	case heldreport.FieldName:
+		return m.Name()
+	case heldreport.FieldStamp:
+		return m.Stamp()
+	case heldreport.FieldReason:
+		return m.Reason()
+	case heldreport.FieldRejected:
+		return m.Rejected()
+	case heldreport.FieldLevels:
+		return m.Levels()
+	case heldreport.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *HeldReportMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case heldreport.FieldMerchantID:
+		return m.OldMerchantID(ctx)
+	case heldreport.FieldWarehouseID:
+		return m.OldWarehouseID(ctx)
+	case heldreport.FieldRunID:
+		return m.OldRunID(ctx)
+	case heldreport.FieldName:
+		return m.OldName(ctx)
+	case heldreport.FieldStamp:
+		return m.OldStamp(ctx)
+	case heldreport.FieldReason:
+		return m.OldReason(ctx)
+	case heldreport.FieldRejected:
+		return m.OldRejected(ctx)
+	case heldreport.FieldLevels:
+		return m.OldLevels(ctx)
+	case heldreport.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown HeldReport field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *HeldReportMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case heldreport.FieldMerchantID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMerchantID(v)
+		return nil
+	case heldreport.FieldWarehouseID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWarehouseID(v)
+		return nil
+	case heldreport.FieldRunID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRunID(v)
+		return nil
+	case heldreport.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case heldreport.FieldStamp:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStamp(v)
+		return nil
+	case heldreport.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	case heldreport.FieldRejected:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRejected(v)
+		return nil
+	case heldreport.FieldLevels:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLevels(v)
+		return nil
+	case heldreport.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown HeldReport field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *HeldReportMutation) AddedFields() []string {
+	var fields []string
+	if m.addlevels != nil {
+		fields = append(fields, heldreport.FieldLevels)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *HeldReportMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case heldreport.FieldLevels:
+		return m.AddedLevels()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *HeldReportMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case heldreport.FieldLevels:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddLevels(v)
+		return nil
+	}
+	return fmt.Errorf("unknown HeldReport numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *HeldReportMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(heldreport.FieldRunID) {
+		fields = append(fields, heldreport.FieldRunID)
+	}
+	if m.FieldCleared(heldreport.FieldRejected) {
+		fields = append(fields, heldreport.FieldRejected)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *HeldReportMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *HeldReportMutation) ClearField(name string) error {
+	switch name {
+	case heldreport.FieldRunID:
+		m.ClearRunID()
+		return nil
+	case heldreport.FieldRejected:
+		m.ClearRejected()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldReport nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *HeldReportMutation) ResetField(name string) error {
+	switch name {
+	case heldreport.FieldMerchantID:
+		m.ResetMerchantID()
+		return nil
+	case heldreport.FieldWarehouseID:
+		m.ResetWarehouseID()
+		return nil
+	case heldreport.FieldRunID:
+		m.ResetRunID()
+		return nil
+	case heldreport.FieldName:
+		m.ResetName()
+		return nil
+	case heldreport.FieldStamp:
+		m.ResetStamp()
+		return nil
+	case heldreport.FieldReason:
+		m.ResetReason()
+		return nil
+	case heldreport.FieldRejected:
+		m.ResetRejected()
+		return nil
+	case heldreport.FieldLevels:
+		m.ResetLevels()
+		return nil
+	case heldreport.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldReport field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *HeldReportMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.merchant != nil {
+		edges = append(edges, heldreport.EdgeMerchant)
+	}
+	if m.warehouse != nil {
+		edges = append(edges, heldreport.EdgeWarehouse)
+	}
+	if m.run != nil {
+		edges = append(edges, heldreport.EdgeRun)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *HeldReportMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case heldreport.EdgeMerchant:
+		if id := m.merchant; id != nil {
+			return []ent.Value{*id}
+		}
+	case heldreport.EdgeWarehouse:
+		if id := m.warehouse; id != nil {
+			return []ent.Value{*id}
+		}
+	case heldreport.EdgeRun:
+		if id := m.run; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *HeldReportMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *HeldReportMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *HeldReportMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedmerchant {
+		edges = append(edges, heldreport.EdgeMerchant)
+	}
+	if m.clearedwarehouse {
+		edges = append(edges, heldreport.EdgeWarehouse)
+	}
+	if m.clearedrun {
+		edges = append(edges, heldreport.EdgeRun)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *HeldReportMutation) EdgeCleared(name string) bool {
+	switch name {
+	case heldreport.EdgeMerchant:
+		return m.clearedmerchant
+	case heldreport.EdgeWarehouse:
+		return m.clearedwarehouse
+	case heldreport.EdgeRun:
+		return m.clearedrun
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *HeldReportMutation) ClearEdge(name string) error {
+	switch name {
+	case heldreport.EdgeMerchant:
+		m.ClearMerchant()
+		return nil
+	case heldreport.EdgeWarehouse:
+		m.ClearWarehouse()
+		return nil
+	case heldreport.EdgeRun:
+		m.ClearRun()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldReport unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *HeldReportMutation) ResetEdge(name string) error {
+	switch name {
+	case heldreport.EdgeMerchant:
+		m.ResetMerchant()
+		return nil
+	case heldreport.EdgeWarehouse:
+		m.ResetWarehouse()
+		return nil
+	case heldreport.EdgeRun:
+		m.ResetRun()
+		return nil
+	}
+	return fmt.Errorf("unknown HeldReport edge %s", name)
+}
+
+// IdempotencyKeyMutation represents an operation that mutates the IdempotencyKey nodes in the graph.
+type IdempotencyKeyMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int64
+	token_id      *int64
+	addtoken_id   *int64
+	key           *string
+	request       *[]byte
+	answer        *[]byte
+	created_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*IdempotencyKey, error)
+	predicates    []predicate.IdempotencyKey
+}
+
+var _ ent.Mutation = (*IdempotencyKeyMutation)(nil)
+
+// idempotencykeyOption allows management of the mutation configuration using functional options.
+type idempotencykeyOption func(*IdempotencyKeyMutation)
+
+// newIdempotencyKeyMutation creates new mutation for the IdempotencyKey entity.
+func newIdempotencyKeyMutation(c config, op Op, opts ...idempotencykeyOption) *IdempotencyKeyMutation {
+	m := &IdempotencyKeyMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeIdempotencyKey,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withIdempotencyKeyID sets the ID field of the mutation.
+func withIdempotencyKeyID(id int64) idempotencykeyOption {
+	return func(m *IdempotencyKeyMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *IdempotencyKey
+		)
+		m.oldValue = func(ctx context.Context) (*IdempotencyKey, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().IdempotencyKey.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withIdempotencyKey sets the old IdempotencyKey of the mutation.
+func withIdempotencyKey(node *IdempotencyKey) idempotencykeyOption {
+	return func(m *IdempotencyKeyMutation) {
+		m.oldValue = func(context.Context) (*IdempotencyKey, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m IdempotencyKeyMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m IdempotencyKeyMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of IdempotencyKey entities.
+func (m *IdempotencyKeyMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *IdempotencyKeyMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *IdempotencyKeyMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().IdempotencyKey.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTokenID sets the "token_id" field.
+func (m *IdempotencyKeyMutation) SetTokenID(i int64) {
+	m.token_id = &i
+	m.addtoken_id = nil
+}
+
+// TokenID returns the value of the "token_id" field in the mutation.
+func (m *IdempotencyKeyMutation) TokenID() (r int64, exists bool) {
+	v := m.token_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTokenID returns the old "token_id" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldTokenID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTokenID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTokenID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTokenID: %w", err)
+	}
+	return oldValue.TokenID, nil
+}
+
+// AddTokenID adds i to the "token_id" field.
+func (m *IdempotencyKeyMutation) AddTokenID(i int64) {
+	if m.addtoken_id != nil {
+		*m.addtoken_id += i
+	} else {
+		m.addtoken_id = &i
+	}
+}
+
+// AddedTokenID returns the value that was added to the "token_id" field in this mutation.
+func (m *IdempotencyKeyMutation) AddedTokenID() (r int64, exists bool) {
+	v := m.addtoken_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTokenID resets all changes to the "token_id" field.
+func (m *IdempotencyKeyMutation) ResetTokenID() {
+	m.token_id = nil
+	m.addtoken_id = nil
+}
+
+// SetKey sets the "key" field.
+func (m *IdempotencyKeyMutation) SetKey(s string) {
+	m.key = &s
+}
+
+// Key returns the value of the "key" field in the mutation.
+func (m *IdempotencyKeyMutation) Key() (r string, exists bool) {
+	v := m.key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKey returns the old "key" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldKey(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKey: %w", err)
+	}
+	return oldValue.Key, nil
+}
+
+// ResetKey resets all changes to the "key" field.
+func (m *IdempotencyKeyMutation) ResetKey() {
+	m.key = nil
+}
+
+// SetRequest sets the "request" field.
+func (m *IdempotencyKeyMutation) SetRequest(b []byte) {
+	m.request = &b
+}
+
+// Request returns the value of the "request" field in the mutation.
+func (m *IdempotencyKeyMutation) Request() (r []byte, exists bool) {
+	v := m.request
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRequest returns the old "request" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldRequest(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRequest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRequest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRequest: %w", err)
+	}
+	return oldValue.Request, nil
+}
+
+// ResetRequest resets all changes to the "request" field.
+func (m *IdempotencyKeyMutation) ResetRequest() {
+	m.request = nil
+}
+
+// SetAnswer sets the "answer" field.
+func (m *IdempotencyKeyMutation) SetAnswer(b []byte) {
+	m.answer = &b
+}
+
+// Answer returns the value of the "answer" field in the mutation.
+func (m *IdempotencyKeyMutation) Answer() (r []byte, exists bool) {
+	v := m.answer
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAnswer returns the old "answer" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldAnswer(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAnswer is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAnswer requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAnswer: %w", err)
+	}
+	return oldValue.Answer, nil
+}
+
+// ClearAnswer clears the value of the "answer" field.
+func (m *IdempotencyKeyMutation) ClearAnswer() {
+	m.answer = nil
+	m.clearedFields[idempotencykey.FieldAnswer] = struct{}{}
+}
+
+// AnswerCleared returns if the "answer" field was cleared in this mutation.
+func (m *IdempotencyKeyMutation) AnswerCleared() bool {
+	_, ok := m.clearedFields[idempotencykey.FieldAnswer]
+	return ok
+}
+
+// ResetAnswer resets all changes to the "answer" field.
+func (m *IdempotencyKeyMutation) ResetAnswer() {
+	m.answer = nil
+	delete(m.clearedFields, idempotencykey.FieldAnswer)
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *IdempotencyKeyMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *IdempotencyKeyMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *IdempotencyKeyMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the IdempotencyKeyMutation builder.
+func (m *IdempotencyKeyMutation) Where(ps ...predicate.IdempotencyKey) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the IdempotencyKeyMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *IdempotencyKeyMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.IdempotencyKey, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *IdempotencyKeyMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *IdempotencyKeyMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (IdempotencyKey).
+func (m *IdempotencyKeyMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *IdempotencyKeyMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.token_id != nil {
+		fields = append(fields, idempotencykey.FieldTokenID)
+	}
+	if m.key != nil {
+		fields = append(fields, idempotencykey.FieldKey)
+	}
+	if m.request != nil {
+		fields = append(fields, idempotencykey.FieldRequest)
+	}
+	if m.answer != nil {
+		fields = append(fields, idempotencykey.FieldAnswer)
+	}
+	if m.created_at != nil {
+		fields = append(fields, idempotencykey.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *IdempotencyKeyMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case idempotencykey.FieldTokenID:
+		return m.TokenID()
+	case idempotencykey.FieldKey:
+		return m.Key()
+	case idempotencykey.FieldRequest:
+		return m.Request()
+	case idempotencykey.FieldAnswer:
+		return m.Answer()
+	case idempotencykey.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *IdempotencyKeyMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case idempotencykey.FieldTokenID:
+		return m.OldTokenID(ctx)
+	case idempotencykey.FieldKey:
+		return m.OldKey(ctx)
+	case idempotencykey.FieldRequest:
+		return m.OldRequest(ctx)
+	case idempotencykey.FieldAnswer:
+		return m.OldAnswer(ctx)
+	case idempotencykey.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown IdempotencyKey field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *IdempotencyKeyMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case idempotencykey.FieldTokenID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTokenID(v)
+		return nil
+	case idempotencykey.FieldKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKey(v)
+		return nil
+	case idempotencykey.FieldRequest:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRequest(v)
+		return nil
+	case idempotencykey.FieldAnswer:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAnswer(v)
+		return nil
+	case idempotencykey.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown IdempotencyKey field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *IdempotencyKeyMutation) AddedFields() []string {
+	var fields []string
+	if m.addtoken_id != nil {
+		fields = append(fields, idempotencykey.FieldTokenID)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *IdempotencyKeyMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case idempotencykey.FieldTokenID:
+		return m.AddedTokenID()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *IdempotencyKeyMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case idempotencykey.FieldTokenID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTokenID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown IdempotencyKey numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *IdempotencyKeyMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(idempotencykey.FieldAnswer) {
+		fields = append(fields, idempotencykey.FieldAnswer)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *IdempotencyKeyMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *IdempotencyKeyMutation) ClearField(name string) error {
+	switch name {
+	case idempotencykey.FieldAnswer:
+		m.ClearAnswer()
+		return nil
+	}
+	return fmt.Errorf("unknown IdempotencyKey nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *IdempotencyKeyMutation) ResetField(name string) error {
+	switch name {
+	case idempotencykey.FieldTokenID:
+		m.ResetTokenID()
+		return nil
+	case idempotencykey.FieldKey:
+		m.ResetKey()
+		return nil
+	case idempotencykey.FieldRequest:
+		m.ResetRequest()
+		return nil
+	case idempotencykey.FieldAnswer:
+		m.ResetAnswer()
+		return nil
+	case idempotencykey.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown IdempotencyKey field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *IdempotencyKeyMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *IdempotencyKeyMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *IdempotencyKeyMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *IdempotencyKeyMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *IdempotencyKeyMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *IdempotencyKeyMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *IdempotencyKeyMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown IdempotencyKey unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *IdempotencyKeyMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown IdempotencyKey edge %s", name)
+}
+
+// ImportProblemMutation represents an operation that mutates the ImportProblem nodes in the graph.
+type ImportProblemMutation struct {
+	config
+	op                    Op
+	typ                   string
+	id                    *int64
+	line                  *int64
+	addline               *int64
+	sku                   *string
+	field                 *string
+	code                  *string
+	message               *string
+	clearedFields         map[string]struct{}
+	merchant              *int64
+	clearedmerchant       bool
+	catalog_import        *int64
+	clearedcatalog_import bool
+	done                  bool
+	oldValue              func(context.Context) (*ImportProblem, error)
+	predicates            []predicate.ImportProblem
+}
+
+var _ ent.Mutation = (*ImportProblemMutation)(nil)
+
+// importproblemOption allows management of the mutation configuration using functional options.
+type importproblemOption func(*ImportProblemMutation)
+
+// newImportProblemMutation creates new mutation for the ImportProblem entity.
+func newImportProblemMutation(c config, op Op, opts ...importproblemOption) *ImportProblemMutation {
+	m := &ImportProblemMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeImportProblem,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withImportProblemID sets the ID field of the mutation.
+func withImportProblemID(id int64) importproblemOption {
+	return func(m *ImportProblemMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ImportProblem
+		)
+		m.oldValue = func(ctx context.Context) (*ImportProblem, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ImportProblem.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withImportProblem sets the old ImportProblem of the mutation.
+func withImportProblem(node *ImportProblem) importproblemOption {
+	return func(m *ImportProblemMutation) {
+		m.oldValue = func(context.Context) (*ImportProblem, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ImportProblemMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ImportProblemMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ImportProblem entities.
+func (m *ImportProblemMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ImportProblemMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ImportProblemMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ImportProblem.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetMerchantID sets the "merchant_id" field.
+func (m *ImportProblemMutation) SetMerchantID(i int64) {
+	m.merchant = &i
+}
+
+// MerchantID returns the value of the "merchant_id" field in the mutation.
+func (m *ImportProblemMutation) MerchantID() (r int64, exists bool) {
+	v := m.merchant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMerchantID returns the old "merchant_id" field's value of the ImportProblem entity.
+// If the ImportProblem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ImportProblemMutation) OldMerchantID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMerchantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMerchantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMerchantID: %w", err)
+	}
+	return oldValue.MerchantID, nil
+}
+
+// ResetMerchantID resets all changes to the "merchant_id" field.
+func (m *ImportProblemMutation) ResetMerchantID() {
+	m.merchant = nil
+}
+
+// SetCatalogImportID sets the "catalog_import_id" field.
+func (m *ImportProblemMutation) SetCatalogImportID(i int64) {
+	m.catalog_import = &i
+}
+
+// CatalogImportID returns the value of the "catalog_import_id" field in the mutation.
+func (m *ImportProblemMutation) CatalogImportID() (r int64, exists bool) {
+	v := m.catalog_import
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCatalogImportID returns the old "catalog_import_id" field's value of the ImportProblem entity.
+// If the ImportProblem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ImportProblemMutation) OldCatalogImportID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCatalogImportID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCatalogImportID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCatalogImportID: %w", err)
+	}
+	return oldValue.CatalogImportID, nil
+}
+
+// ResetCatalogImportID resets all changes to the "catalog_import_id" field.
+func (m *ImportProblemMutation) ResetCatalogImportID() {
+	m.catalog_import = nil
+}
+
+// SetLine sets the "line" field.
+func (m *ImportProblemMutation) SetLine(i int64) {
+	m.line = &i
+	m.addline = nil
+}
+
+// Line returns the value of the "line" field in the mutation.
+func (m *ImportProblemMutation) Line() (r int64, exists bool) {
+	v := m.line
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLine returns the old "line" field's value of the ImportProblem entity.
+// If the ImportProblem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ImportProblemMutation) OldLine(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLine is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLine requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLine: %w", err)
+	}
+	return oldValue.Line, nil
+}
+
+// AddLine adds i to the "line" field.
+func (m *ImportProblemMutation) AddLine(i int64) {
+	if m.addline != nil {
+		*m.addline += i
+	} else {
+		m.addline = &i
+	}
+}
+
+// AddedLine returns the value that was added to the "line" field in this mutation.
+func (m *ImportProblemMutation) AddedLine() (r int64, exists bool) {
+	v := m.addline
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetLine resets all changes to the "line" field.
+func (m *ImportProblemMutation) ResetLine() {
+	m.line = nil
+	m.addline = nil
+}
+
+// SetSku sets the "sku" field.
+func (m *ImportProblemMutation) SetSku(s string) {
+	m.sku = &s
+}
+
+// Sku returns the value of the "sku" field in the mutation.
+func (m *ImportProblemMutation) Sku() (r string, exists bool) {
+	v := m.sku
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSku returns the old "sku" field's value of the ImportProblem entity.
+// If the ImportProblem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ImportProblemMutation) OldSku(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSku is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSku requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSku: %w", err)
+	}
+	return oldValue.Sku, nil
+}
+
+// ResetSku resets all changes to the "sku" field.
+func (m *ImportProblemMutation) ResetSku() {
+	m.sku = nil
+}
+
+// SetFieldField sets the "field" field.
+func (m *ImportProblemMutation) SetFieldField(s string) {
+	m.field = &s
+}
+
+// GetField returns the value of the "field" field in the mutation.
+func (m *ImportProblemMutation) GetField() (r string, exists bool) {
+	v := m.field
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// GetOldField returns the old "field" field's value of the ImportProblem entity.
+// If the ImportProblem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ImportProblemMutation) GetOldField(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("GetOldField is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("GetOldField requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for GetOldField: %w", err)
+	}
+	return oldValue.Field, nil
+}
+
+// ResetFieldField resets all changes to the "field" field.
+func (m *ImportProblemMutation) ResetFieldField() {
+	m.field = nil
+}
+
+// SetCode sets the "code" field.
+func (m *ImportProblemMutation) SetCode(s string) {
+	m.code = &s
+}
+
+// Code returns the value of the "code" field in the mutation.
+func (m *ImportProblemMutation) Code() (r string, exists bool) {
+	v := m.code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCode returns the old "code" field's value of the ImportProblem entity.
+// If the ImportProblem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ImportProblemMutation) OldCode(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCode: %w", err)
+	}
+	return oldValue.Code, nil
+}
+
+// ResetCode resets all changes to the "code" field.
+func (m *ImportProblemMutation) ResetCode() {
+	m.code = nil
+}
+
+// SetMessage sets the "message" field.
+func (m *ImportProblemMutation) SetMessage(s string) {
+	m.message = &s
+}
+
+// Message returns the value of the "message" field in the mutation.
+func (m *ImportProblemMutation) Message() (r string, exists bool) {
+	v := m.message
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMessage returns the old "message" field's value of the ImportProblem entity.
+// If the ImportProblem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ImportProblemMutation) OldMessage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMessage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMessage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMessage: %w", err)
+	}
+	return oldValue.Message, nil
+}
+
+// ResetMessage resets all changes to the "message" field.
+func (m *ImportProblemMutation) ResetMessage() {
+	m.message = nil
+}
+
+// ClearMerchant clears the "merchant" edge to the Merchant entity.
+func (m *ImportProblemMutation) ClearMerchant() {
+	m.clearedmerchant = true
+	m.clearedFields[importproblem.FieldMerchantID] = struct{}{}
+}
+
+// MerchantCleared reports if the "merchant" edge to the Merchant entity was cleared.
+func (m *ImportProblemMutation) MerchantCleared() bool {
+	return m.clearedmerchant
+}
+
+// MerchantIDs returns the "merchant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MerchantID instead. It exists only for internal usage by the builders.
+func (m *ImportProblemMutation) MerchantIDs() (ids []int64) {
+	if id := m.merchant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMerchant resets all changes to the "merchant" edge.
+func (m *ImportProblemMutation) ResetMerchant() {
+	m.merchant = nil
+	m.clearedmerchant = false
+}
+
+// ClearCatalogImport clears the "catalog_import" edge to the CatalogImport entity.
+func (m *ImportProblemMutation) ClearCatalogImport() {
+	m.clearedcatalog_import = true
+	m.clearedFields[importproblem.FieldCatalogImportID] = struct{}{}
+}
+
+// CatalogImportCleared reports if the "catalog_import" edge to the CatalogImport entity was cleared.
+func (m *ImportProblemMutation) CatalogImportCleared() bool {
+	return m.clearedcatalog_import
+}
+
+// CatalogImportIDs returns the "catalog_import" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// CatalogImportID instead. It exists only for internal usage by the builders.
+func (m *ImportProblemMutation) CatalogImportIDs() (ids []int64) {
+	if id := m.catalog_import; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetCatalogImport resets all changes to the "catalog_import" edge.
+func (m *ImportProblemMutation) ResetCatalogImport() {
+	m.catalog_import = nil
+	m.clearedcatalog_import = false
+}
+
+// Where appends a list predicates to the ImportProblemMutation builder.
+func (m *ImportProblemMutation) Where(ps ...predicate.ImportProblem) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ImportProblemMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ImportProblemMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ImportProblem, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ImportProblemMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ImportProblemMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ImportProblem).
+func (m *ImportProblemMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ImportProblemMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.merchant != nil {
+		fields = append(fields, importproblem.FieldMerchantID)
+	}
+	if m.catalog_import != nil {
+		fields = append(fields, importproblem.FieldCatalogImportID)
+	}
+	if m.line != nil {
+		fields = append(fields, importproblem.FieldLine)
+	}
+	if m.sku != nil {
+		fields = append(fields, importproblem.FieldSku)
+	}
+	if m.field != nil {
+		fields = append(fields, importproblem.FieldField)
+	}
+	if m.code != nil {
+		fields = append(fields, importproblem.FieldCode)
+	}
+	if m.message != nil {
+		fields = append(fields, importproblem.FieldMessage)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ImportProblemMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case importproblem.FieldMerchantID:
+		return m.MerchantID()
+	case importproblem.FieldCatalogImportID:
+		return m.CatalogImportID()
+	case importproblem.FieldLine:
+		return m.Line()
+	case importproblem.FieldSku:
+		return m.Sku()
+	case importproblem.FieldField:
+		return m.GetField()
+	case importproblem.FieldCode:
+		return m.Code()
+	case importproblem.FieldMessage:
+		return m.Message()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ImportProblemMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case importproblem.FieldMerchantID:
+		return m.OldMerchantID(ctx)
+	case importproblem.FieldCatalogImportID:
+		return m.OldCatalogImportID(ctx)
+	case importproblem.FieldLine:
+		return m.OldLine(ctx)
+	case importproblem.FieldSku:
+		return m.OldSku(ctx)
+	case importproblem.FieldField:
+		return m.GetOldField(ctx)
+	case importproblem.FieldCode:
+		return m.OldCode(ctx)
+	case importproblem.FieldMessage:
+		return m.OldMessage(ctx)
+	}
+	return nil, fmt.Errorf("unknown ImportProblem field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ImportProblemMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case importproblem.FieldMerchantID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMerchantID(v)
+		return nil
+	case importproblem.FieldCatalogImportID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCatalogImportID(v)
+		return nil
+	case importproblem.FieldLine:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLine(v)
+		return nil
+	case importproblem.FieldSku:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSku(v)
+		return nil
+	case importproblem.FieldField:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFieldField(v)
+		return nil
+	case importproblem.FieldCode:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCode(v)
+		return nil
+	case importproblem.FieldMessage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMessage(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ImportProblem field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ImportProblemMutation) AddedFields() []string {
+	var fields []string
+	if m.addline != nil {
+		fields = append(fields, importproblem.FieldLine)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ImportProblemMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case importproblem.FieldLine:
+		return m.AddedLine()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ImportProblemMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case importproblem.FieldLine:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddLine(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ImportProblem numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ImportProblemMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ImportProblemMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ImportProblemMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ImportProblem nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ImportProblemMutation) ResetField(name string) error {
+	switch name {
+	case importproblem.FieldMerchantID:
+		m.ResetMerchantID()
+		return nil
+	case importproblem.FieldCatalogImportID:
+		m.ResetCatalogImportID()
+		return nil
+	case importproblem.FieldLine:
+		m.ResetLine()
+		return nil
+	case importproblem.FieldSku:
+		m.ResetSku()
+		return nil
+	case importproblem.FieldField:
+		m.ResetFieldField()
+		return nil
+	case importproblem.FieldCode:
+		m.ResetCode()
+		return nil
+	case importproblem.FieldMessage:
+		m.ResetMessage()
+		return nil
+	}
+	return fmt.Errorf("unknown ImportProblem field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ImportProblemMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.merchant != nil {
+		edges = append(edges, importproblem.EdgeMerchant)
+	}
+	if m.catalog_import != nil {
+		edges = append(edges, importproblem.EdgeCatalogImport)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ImportProblemMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case importproblem.EdgeMerchant:
+		if id := m.merchant; id != nil {
+			return []ent.Value{*id}
+		}
+	case importproblem.EdgeCatalogImport:
+		if id := m.catalog_import; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ImportProblemMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ImportProblemMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ImportProblemMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedmerchant {
+		edges = append(edges, importproblem.EdgeMerchant)
+	}
+	if m.clearedcatalog_import {
+		edges = append(edges, importproblem.EdgeCatalogImport)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ImportProblemMutation) EdgeCleared(name string) bool {
+	switch name {
+	case importproblem.EdgeMerchant:
+		return m.clearedmerchant
+	case importproblem.EdgeCatalogImport:
+		return m.clearedcatalog_import
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ImportProblemMutation) ClearEdge(name string) error {
+	switch name {
+	case importproblem.EdgeMerchant:
+		m.ClearMerchant()
+		return nil
+	case importproblem.EdgeCatalogImport:
+		m.ClearCatalogImport()
+		return nil
+	}
+	return fmt.Errorf("unknown ImportProblem unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ImportProblemMutation) ResetEdge(name string) error {
+	switch name {
+	case importproblem.EdgeMerchant:
+		m.ResetMerchant()
+		return nil
+	case importproblem.EdgeCatalogImport:
+		m.ResetCatalogImport()
+		return nil
+	}
+	return fmt.Errorf("unknown ImportProblem edge %s", name)
 }
 
 // ListingMutation represents an operation that mutates the Listing nodes in the graph.

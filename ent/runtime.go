@@ -5,9 +5,14 @@ package ent
 import (
 	"stockbridge/ent/activity"
 	"stockbridge/ent/bundlecomponent"
+	"stockbridge/ent/catalogimport"
 	"stockbridge/ent/channellevel"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/heldlevel"
+	"stockbridge/ent/heldreport"
+	"stockbridge/ent/idempotencykey"
+	"stockbridge/ent/importproblem"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/merchant"
 	"stockbridge/ent/partitionshare"
@@ -61,6 +66,32 @@ func init() {
 	bundlecomponentDescQuantity := bundlecomponentFields[2].Descriptor()
 	// bundlecomponent.QuantityValidator is a validator for the "quantity" field. It is called by the builders before save.
 	bundlecomponent.QuantityValidator = bundlecomponentDescQuantity.Validators[0].(func(int64) error)
+	catalogimportFields := schema.CatalogImport{}.Fields()
+	_ = catalogimportFields
+	// catalogimportDescCreatedAt is the schema descriptor for created_at field.
+	catalogimportDescCreatedAt := catalogimportFields[7].Descriptor()
+	// catalogimport.DefaultCreatedAt holds the default value on creation for the created_at field.
+	catalogimport.DefaultCreatedAt = catalogimportDescCreatedAt.Default.(func() time.Time)
+	// catalogimportDescRows is the schema descriptor for rows field.
+	catalogimportDescRows := catalogimportFields[9].Descriptor()
+	// catalogimport.DefaultRows holds the default value on creation for the rows field.
+	catalogimport.DefaultRows = catalogimportDescRows.Default.(int64)
+	// catalogimportDescCreated is the schema descriptor for created field.
+	catalogimportDescCreated := catalogimportFields[10].Descriptor()
+	// catalogimport.DefaultCreated holds the default value on creation for the created field.
+	catalogimport.DefaultCreated = catalogimportDescCreated.Default.(int64)
+	// catalogimportDescUpdated is the schema descriptor for updated field.
+	catalogimportDescUpdated := catalogimportFields[11].Descriptor()
+	// catalogimport.DefaultUpdated holds the default value on creation for the updated field.
+	catalogimport.DefaultUpdated = catalogimportDescUpdated.Default.(int64)
+	// catalogimportDescUnchanged is the schema descriptor for unchanged field.
+	catalogimportDescUnchanged := catalogimportFields[12].Descriptor()
+	// catalogimport.DefaultUnchanged holds the default value on creation for the unchanged field.
+	catalogimport.DefaultUnchanged = catalogimportDescUnchanged.Default.(int64)
+	// catalogimportDescFailed is the schema descriptor for failed field.
+	catalogimportDescFailed := catalogimportFields[13].Descriptor()
+	// catalogimport.DefaultFailed holds the default value on creation for the failed field.
+	catalogimport.DefaultFailed = catalogimportDescFailed.Default.(int64)
 	channellevelFields := schema.ChannelLevel{}.Fields()
 	_ = channellevelFields
 	// channellevelDescLocationCode is the schema descriptor for location_code field.
@@ -196,6 +227,56 @@ func init() {
 	facilityDescCreatedAt := facilityFields[2].Descriptor()
 	// facility.DefaultCreatedAt holds the default value on creation for the created_at field.
 	facility.DefaultCreatedAt = facilityDescCreatedAt.Default.(func() time.Time)
+	heldlevelFields := schema.HeldLevel{}.Fields()
+	_ = heldlevelFields
+	// heldlevelDescFacilityCode is the schema descriptor for facility_code field.
+	heldlevelDescFacilityCode := heldlevelFields[2].Descriptor()
+	// heldlevel.DefaultFacilityCode holds the default value on creation for the facility_code field.
+	heldlevel.DefaultFacilityCode = heldlevelDescFacilityCode.Default.(string)
+	heldreportFields := schema.HeldReport{}.Fields()
+	_ = heldreportFields
+	// heldreportDescStamp is the schema descriptor for stamp field.
+	heldreportDescStamp := heldreportFields[3].Descriptor()
+	// heldreport.DefaultStamp holds the default value on creation for the stamp field.
+	heldreport.DefaultStamp = heldreportDescStamp.Default.(string)
+	// heldreportDescCreatedAt is the schema descriptor for created_at field.
+	heldreportDescCreatedAt := heldreportFields[7].Descriptor()
+	// heldreport.DefaultCreatedAt holds the default value on creation for the created_at field.
+	heldreport.DefaultCreatedAt = heldreportDescCreatedAt.Default.(func() time.Time)
+	idempotencykeyFields := schema.IdempotencyKey{}.Fields()
+	_ = idempotencykeyFields
+	// idempotencykeyDescKey is the schema descriptor for key field.
+	idempotencykeyDescKey := idempotencykeyFields[1].Descriptor()
+	// idempotencykey.KeyValidator is a validator for the "key" field. It is called by the builders before save.
+	idempotencykey.KeyValidator = func() func(string) error {
+		validators := idempotencykeyDescKey.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(key string) error {
+			for _, fn := range fns {
+				if err := fn(key); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// idempotencykeyDescCreatedAt is the schema descriptor for created_at field.
+	idempotencykeyDescCreatedAt := idempotencykeyFields[4].Descriptor()
+	// idempotencykey.DefaultCreatedAt holds the default value on creation for the created_at field.
+	idempotencykey.DefaultCreatedAt = idempotencykeyDescCreatedAt.Default.(func() time.Time)
+	importproblemFields := schema.ImportProblem{}.Fields()
+	_ = importproblemFields
+	// importproblemDescSku is the schema descriptor for sku field.
+	importproblemDescSku := importproblemFields[2].Descriptor()
+	// importproblem.DefaultSku holds the default value on creation for the sku field.
+	importproblem.DefaultSku = importproblemDescSku.Default.(string)
+	// importproblemDescField is the schema descriptor for field field.
+	importproblemDescField := importproblemFields[3].Descriptor()
+	// importproblem.DefaultField holds the default value on creation for the field field.
+	importproblem.DefaultField = importproblemDescField.Default.(string)
 	listingMixin := schema.Listing{}.Mixin()
 	listingMixinFields1 := listingMixin[1].Fields()
 	_ = listingMixinFields1

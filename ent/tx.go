@@ -16,12 +16,24 @@ type Tx struct {
 	Activity *ActivityClient
 	// BundleComponent is the client for interacting with the BundleComponent builders.
 	BundleComponent *BundleComponentClient
+	// CatalogImport is the client for interacting with the CatalogImport builders.
+	CatalogImport *CatalogImportClient
 	// ChannelLevel is the client for interacting with the ChannelLevel builders.
 	ChannelLevel *ChannelLevelClient
 	// Connection is the client for interacting with the Connection builders.
 	Connection *ConnectionClient
 	// Facility is the client for interacting with the Facility builders.
 	Facility *FacilityClient
+	// FeedHorizon is the client for interacting with the FeedHorizon builders.
+	FeedHorizon *FeedHorizonClient
+	// HeldLevel is the client for interacting with the HeldLevel builders.
+	HeldLevel *HeldLevelClient
+	// HeldReport is the client for interacting with the HeldReport builders.
+	HeldReport *HeldReportClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
+	// ImportProblem is the client for interacting with the ImportProblem builders.
+	ImportProblem *ImportProblemClient
 	// Listing is the client for interacting with the Listing builders.
 	Listing *ListingClient
 	// LocationLink is the client for interacting with the LocationLink builders.
@@ -187,9 +199,15 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.Activity = NewActivityClient(tx.config)
 	tx.BundleComponent = NewBundleComponentClient(tx.config)
+	tx.CatalogImport = NewCatalogImportClient(tx.config)
 	tx.ChannelLevel = NewChannelLevelClient(tx.config)
 	tx.Connection = NewConnectionClient(tx.config)
 	tx.Facility = NewFacilityClient(tx.config)
+	tx.FeedHorizon = NewFeedHorizonClient(tx.config)
+	tx.HeldLevel = NewHeldLevelClient(tx.config)
+	tx.HeldReport = NewHeldReportClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.ImportProblem = NewImportProblemClient(tx.config)
 	tx.Listing = NewListingClient(tx.config)
 	tx.LocationLink = NewLocationLinkClient(tx.config)
 	tx.Merchant = NewMerchantClient(tx.config)

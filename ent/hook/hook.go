@@ -32,6 +32,18 @@ func (f BundleComponentFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Va
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BundleComponentMutation", m)
 }
 
+// The CatalogImportFunc type is an adapter to allow the use of ordinary
+// function as CatalogImport mutator.
+type CatalogImportFunc func(context.Context, *ent.CatalogImportMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CatalogImportFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CatalogImportMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CatalogImportMutation", m)
+}
+
 // The ChannelLevelFunc type is an adapter to allow the use of ordinary
 // function as ChannelLevel mutator.
 type ChannelLevelFunc func(context.Context, *ent.ChannelLevelMutation) (ent.Value, error)
@@ -66,6 +78,66 @@ func (f FacilityFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, er
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.FacilityMutation", m)
+}
+
+// The FeedHorizonFunc type is an adapter to allow the use of ordinary
+// function as FeedHorizon mutator.
+type FeedHorizonFunc func(context.Context, *ent.FeedHorizonMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f FeedHorizonFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.FeedHorizonMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.FeedHorizonMutation", m)
+}
+
+// The HeldLevelFunc type is an adapter to allow the use of ordinary
+// function as HeldLevel mutator.
+type HeldLevelFunc func(context.Context, *ent.HeldLevelMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f HeldLevelFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.HeldLevelMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.HeldLevelMutation", m)
+}
+
+// The HeldReportFunc type is an adapter to allow the use of ordinary
+// function as HeldReport mutator.
+type HeldReportFunc func(context.Context, *ent.HeldReportMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f HeldReportFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.HeldReportMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.HeldReportMutation", m)
+}
+
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
+// function as IdempotencyKey mutator.
+type IdempotencyKeyFunc func(context.Context, *ent.IdempotencyKeyMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f IdempotencyKeyFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.IdempotencyKeyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.IdempotencyKeyMutation", m)
+}
+
+// The ImportProblemFunc type is an adapter to allow the use of ordinary
+// function as ImportProblem mutator.
+type ImportProblemFunc func(context.Context, *ent.ImportProblemMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ImportProblemFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ImportProblemMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ImportProblemMutation", m)
 }
 
 // The ListingFunc type is an adapter to allow the use of ordinary

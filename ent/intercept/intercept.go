@@ -9,9 +9,15 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/activity"
 	"stockbridge/ent/bundlecomponent"
+	"stockbridge/ent/catalogimport"
 	"stockbridge/ent/channellevel"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/feedhorizon"
+	"stockbridge/ent/heldlevel"
+	"stockbridge/ent/heldreport"
+	"stockbridge/ent/idempotencykey"
+	"stockbridge/ent/importproblem"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -143,6 +149,33 @@ func (f TraverseBundleComponent) Traverse(ctx context.Context, q ent.Query) erro
 	return fmt.Errorf("unexpected query type %T. expect *ent.BundleComponentQuery", q)
 }
 
+// The CatalogImportFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CatalogImportFunc func(context.Context, *ent.CatalogImportQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CatalogImportFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CatalogImportQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CatalogImportQuery", q)
+}
+
+// The TraverseCatalogImport type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCatalogImport func(context.Context, *ent.CatalogImportQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCatalogImport) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCatalogImport) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CatalogImportQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CatalogImportQuery", q)
+}
+
 // The ChannelLevelFunc type is an adapter to allow the use of ordinary function as a Querier.
 type ChannelLevelFunc func(context.Context, *ent.ChannelLevelQuery) (ent.Value, error)
 
@@ -222,6 +255,141 @@ func (f TraverseFacility) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.FacilityQuery", q)
+}
+
+// The FeedHorizonFunc type is an adapter to allow the use of ordinary function as a Querier.
+type FeedHorizonFunc func(context.Context, *ent.FeedHorizonQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f FeedHorizonFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.FeedHorizonQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.FeedHorizonQuery", q)
+}
+
+// The TraverseFeedHorizon type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseFeedHorizon func(context.Context, *ent.FeedHorizonQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseFeedHorizon) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseFeedHorizon) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.FeedHorizonQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.FeedHorizonQuery", q)
+}
+
+// The HeldLevelFunc type is an adapter to allow the use of ordinary function as a Querier.
+type HeldLevelFunc func(context.Context, *ent.HeldLevelQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f HeldLevelFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.HeldLevelQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.HeldLevelQuery", q)
+}
+
+// The TraverseHeldLevel type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseHeldLevel func(context.Context, *ent.HeldLevelQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseHeldLevel) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseHeldLevel) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.HeldLevelQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.HeldLevelQuery", q)
+}
+
+// The HeldReportFunc type is an adapter to allow the use of ordinary function as a Querier.
+type HeldReportFunc func(context.Context, *ent.HeldReportQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f HeldReportFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.HeldReportQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.HeldReportQuery", q)
+}
+
+// The TraverseHeldReport type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseHeldReport func(context.Context, *ent.HeldReportQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseHeldReport) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseHeldReport) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.HeldReportQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.HeldReportQuery", q)
+}
+
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
+type IdempotencyKeyFunc func(context.Context, *ent.IdempotencyKeyQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f IdempotencyKeyFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.IdempotencyKeyQuery", q)
+}
+
+// The TraverseIdempotencyKey type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseIdempotencyKey func(context.Context, *ent.IdempotencyKeyQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseIdempotencyKey) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseIdempotencyKey) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.IdempotencyKeyQuery", q)
+}
+
+// The ImportProblemFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ImportProblemFunc func(context.Context, *ent.ImportProblemQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ImportProblemFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ImportProblemQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ImportProblemQuery", q)
+}
+
+// The TraverseImportProblem type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseImportProblem func(context.Context, *ent.ImportProblemQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseImportProblem) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseImportProblem) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ImportProblemQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ImportProblemQuery", q)
 }
 
 // The ListingFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -663,12 +831,24 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.ActivityQuery, predicate.Activity, activity.OrderOption]{typ: ent.TypeActivity, tq: q}, nil
 	case *ent.BundleComponentQuery:
 		return &query[*ent.BundleComponentQuery, predicate.BundleComponent, bundlecomponent.OrderOption]{typ: ent.TypeBundleComponent, tq: q}, nil
+	case *ent.CatalogImportQuery:
+		return &query[*ent.CatalogImportQuery, predicate.CatalogImport, catalogimport.OrderOption]{typ: ent.TypeCatalogImport, tq: q}, nil
 	case *ent.ChannelLevelQuery:
 		return &query[*ent.ChannelLevelQuery, predicate.ChannelLevel, channellevel.OrderOption]{typ: ent.TypeChannelLevel, tq: q}, nil
 	case *ent.ConnectionQuery:
 		return &query[*ent.ConnectionQuery, predicate.Connection, connection.OrderOption]{typ: ent.TypeConnection, tq: q}, nil
 	case *ent.FacilityQuery:
 		return &query[*ent.FacilityQuery, predicate.Facility, facility.OrderOption]{typ: ent.TypeFacility, tq: q}, nil
+	case *ent.FeedHorizonQuery:
+		return &query[*ent.FeedHorizonQuery, predicate.FeedHorizon, feedhorizon.OrderOption]{typ: ent.TypeFeedHorizon, tq: q}, nil
+	case *ent.HeldLevelQuery:
+		return &query[*ent.HeldLevelQuery, predicate.HeldLevel, heldlevel.OrderOption]{typ: ent.TypeHeldLevel, tq: q}, nil
+	case *ent.HeldReportQuery:
+		return &query[*ent.HeldReportQuery, predicate.HeldReport, heldreport.OrderOption]{typ: ent.TypeHeldReport, tq: q}, nil
+	case *ent.IdempotencyKeyQuery:
+		return &query[*ent.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: ent.TypeIdempotencyKey, tq: q}, nil
+	case *ent.ImportProblemQuery:
+		return &query[*ent.ImportProblemQuery, predicate.ImportProblem, importproblem.OrderOption]{typ: ent.TypeImportProblem, tq: q}, nil
 	case *ent.ListingQuery:
 		return &query[*ent.ListingQuery, predicate.Listing, listing.OrderOption]{typ: ent.TypeListing, tq: q}, nil
 	case *ent.LocationLinkQuery:

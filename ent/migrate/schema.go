@@ -128,6 +128,46 @@ var (
 			},
 		},
 	}
+	// CatalogImportsColumns holds the columns for the "catalog_imports" table.
+	CatalogImportsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"PRODUCTS", "COMPONENTS", "LISTINGS"}},
+		{Name: "format", Type: field.TypeEnum, Enums: []string{"CSV", "JSON_LINES"}},
+		{Name: "on_error", Type: field.TypeEnum, Enums: []string{"REJECT_ALL", "SKIP_ROWS"}},
+		{Name: "dry_run", Type: field.TypeBool},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"RUNNING", "SUCCEEDED", "PARTIAL", "FAILED"}},
+		{Name: "error", Type: field.TypeString, Nullable: true},
+		{Name: "error_code", Type: field.TypeString, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
+		{Name: "rows", Type: field.TypeInt64, Default: 0},
+		{Name: "created", Type: field.TypeInt64, Default: 0},
+		{Name: "updated", Type: field.TypeInt64, Default: 0},
+		{Name: "unchanged", Type: field.TypeInt64, Default: 0},
+		{Name: "failed", Type: field.TypeInt64, Default: 0},
+		{Name: "merchant_id", Type: field.TypeInt64},
+	}
+	// CatalogImportsTable holds the schema information for the "catalog_imports" table.
+	CatalogImportsTable = &schema.Table{
+		Name:       "catalog_imports",
+		Columns:    CatalogImportsColumns,
+		PrimaryKey: []*schema.Column{CatalogImportsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "catalog_imports_merchants_merchant",
+				Columns:    []*schema.Column{CatalogImportsColumns[15]},
+				RefColumns: []*schema.Column{MerchantsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "catalogimport_merchant_id",
+				Unique:  false,
+				Columns: []*schema.Column{CatalogImportsColumns[15]},
+			},
+		},
+	}
 	// ChannelLevelsColumns holds the columns for the "channel_levels" table.
 	ChannelLevelsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
@@ -287,6 +327,183 @@ var (
 				Name:    "facility_warehouse_id_code",
 				Unique:  true,
 				Columns: []*schema.Column{FacilitiesColumns[4], FacilitiesColumns[1]},
+			},
+		},
+	}
+	// FeedHorizonsColumns holds the columns for the "feed_horizons" table.
+	FeedHorizonsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "activity_id", Type: field.TypeInt64},
+		{Name: "merchant_id", Type: field.TypeInt64},
+	}
+	// FeedHorizonsTable holds the schema information for the "feed_horizons" table.
+	FeedHorizonsTable = &schema.Table{
+		Name:       "feed_horizons",
+		Columns:    FeedHorizonsColumns,
+		PrimaryKey: []*schema.Column{FeedHorizonsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "feed_horizons_merchants_merchant",
+				Columns:    []*schema.Column{FeedHorizonsColumns[2]},
+				RefColumns: []*schema.Column{MerchantsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "feedhorizon_merchant_id",
+				Unique:  true,
+				Columns: []*schema.Column{FeedHorizonsColumns[2]},
+			},
+		},
+	}
+	// HeldLevelsColumns holds the columns for the "held_levels" table.
+	HeldLevelsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "sku", Type: field.TypeString},
+		{Name: "facility_code", Type: field.TypeString, Default: ""},
+		{Name: "available", Type: field.TypeInt64, Nullable: true},
+		{Name: "on_hand", Type: field.TypeInt64, Nullable: true},
+		{Name: "committed", Type: field.TypeInt64, Nullable: true},
+		{Name: "reported_at", Type: field.TypeTime, Nullable: true},
+		{Name: "merchant_id", Type: field.TypeInt64},
+		{Name: "report_id", Type: field.TypeInt64},
+	}
+	// HeldLevelsTable holds the schema information for the "held_levels" table.
+	HeldLevelsTable = &schema.Table{
+		Name:       "held_levels",
+		Columns:    HeldLevelsColumns,
+		PrimaryKey: []*schema.Column{HeldLevelsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "held_levels_merchants_merchant",
+				Columns:    []*schema.Column{HeldLevelsColumns[7]},
+				RefColumns: []*schema.Column{MerchantsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "held_levels_held_reports_report",
+				Columns:    []*schema.Column{HeldLevelsColumns[8]},
+				RefColumns: []*schema.Column{HeldReportsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "heldlevel_report_id_sku_facility_code",
+				Unique:  true,
+				Columns: []*schema.Column{HeldLevelsColumns[8], HeldLevelsColumns[1], HeldLevelsColumns[2]},
+			},
+		},
+	}
+	// HeldReportsColumns holds the columns for the "held_reports" table.
+	HeldReportsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "name", Type: field.TypeString},
+		{Name: "stamp", Type: field.TypeString, Default: ""},
+		{Name: "reason", Type: field.TypeString, Size: 2147483647},
+		{Name: "rejected", Type: field.TypeJSON, Nullable: true},
+		{Name: "levels", Type: field.TypeInt64},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "merchant_id", Type: field.TypeInt64},
+		{Name: "warehouse_id", Type: field.TypeInt64},
+		{Name: "run_id", Type: field.TypeInt64, Nullable: true},
+	}
+	// HeldReportsTable holds the schema information for the "held_reports" table.
+	HeldReportsTable = &schema.Table{
+		Name:       "held_reports",
+		Columns:    HeldReportsColumns,
+		PrimaryKey: []*schema.Column{HeldReportsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "held_reports_merchants_merchant",
+				Columns:    []*schema.Column{HeldReportsColumns[7]},
+				RefColumns: []*schema.Column{MerchantsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "held_reports_warehouses_warehouse",
+				Columns:    []*schema.Column{HeldReportsColumns[8]},
+				RefColumns: []*schema.Column{WarehousesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "held_reports_sync_runs_run",
+				Columns:    []*schema.Column{HeldReportsColumns[9]},
+				RefColumns: []*schema.Column{SyncRunsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "heldreport_warehouse_id",
+				Unique:  true,
+				Columns: []*schema.Column{HeldReportsColumns[8]},
+			},
+		},
+	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "token_id", Type: field.TypeInt64},
+		{Name: "key", Type: field.TypeString, Size: 255},
+		{Name: "request", Type: field.TypeBytes},
+		{Name: "answer", Type: field.TypeBytes, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_token_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[2]},
+			},
+			{
+				Name:    "idempotencykey_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[5]},
+			},
+		},
+	}
+	// ImportProblemsColumns holds the columns for the "import_problems" table.
+	ImportProblemsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "line", Type: field.TypeInt64},
+		{Name: "sku", Type: field.TypeString, Default: ""},
+		{Name: "field", Type: field.TypeString, Default: ""},
+		{Name: "code", Type: field.TypeString},
+		{Name: "message", Type: field.TypeString, Size: 2147483647},
+		{Name: "merchant_id", Type: field.TypeInt64},
+		{Name: "catalog_import_id", Type: field.TypeInt64},
+	}
+	// ImportProblemsTable holds the schema information for the "import_problems" table.
+	ImportProblemsTable = &schema.Table{
+		Name:       "import_problems",
+		Columns:    ImportProblemsColumns,
+		PrimaryKey: []*schema.Column{ImportProblemsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "import_problems_merchants_merchant",
+				Columns:    []*schema.Column{ImportProblemsColumns[6]},
+				RefColumns: []*schema.Column{MerchantsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "import_problems_catalog_imports_catalog_import",
+				Columns:    []*schema.Column{ImportProblemsColumns[7]},
+				RefColumns: []*schema.Column{CatalogImportsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "importproblem_catalog_import_id",
+				Unique:  false,
+				Columns: []*schema.Column{ImportProblemsColumns[7]},
 			},
 		},
 	}
@@ -962,9 +1179,15 @@ var (
 	Tables = []*schema.Table{
 		ActivitiesTable,
 		BundleComponentsTable,
+		CatalogImportsTable,
 		ChannelLevelsTable,
 		ConnectionsTable,
 		FacilitiesTable,
+		FeedHorizonsTable,
+		HeldLevelsTable,
+		HeldReportsTable,
+		IdempotencyKeysTable,
+		ImportProblemsTable,
 		ListingsTable,
 		LocationLinksTable,
 		MerchantsTable,
@@ -995,6 +1218,7 @@ func init() {
 	BundleComponentsTable.ForeignKeys[0].RefTable = MerchantsTable
 	BundleComponentsTable.ForeignKeys[1].RefTable = ProductsTable
 	BundleComponentsTable.ForeignKeys[2].RefTable = ProductsTable
+	CatalogImportsTable.ForeignKeys[0].RefTable = MerchantsTable
 	ChannelLevelsTable.ForeignKeys[0].RefTable = MerchantsTable
 	ChannelLevelsTable.ForeignKeys[1].RefTable = StoresTable
 	ChannelLevelsTable.ForeignKeys[2].RefTable = StoreLocationsTable
@@ -1004,6 +1228,14 @@ func init() {
 	ConnectionsTable.ForeignKeys[2].RefTable = StoresTable
 	FacilitiesTable.ForeignKeys[0].RefTable = MerchantsTable
 	FacilitiesTable.ForeignKeys[1].RefTable = WarehousesTable
+	FeedHorizonsTable.ForeignKeys[0].RefTable = MerchantsTable
+	HeldLevelsTable.ForeignKeys[0].RefTable = MerchantsTable
+	HeldLevelsTable.ForeignKeys[1].RefTable = HeldReportsTable
+	HeldReportsTable.ForeignKeys[0].RefTable = MerchantsTable
+	HeldReportsTable.ForeignKeys[1].RefTable = WarehousesTable
+	HeldReportsTable.ForeignKeys[2].RefTable = SyncRunsTable
+	ImportProblemsTable.ForeignKeys[0].RefTable = MerchantsTable
+	ImportProblemsTable.ForeignKeys[1].RefTable = CatalogImportsTable
 	ListingsTable.ForeignKeys[0].RefTable = MerchantsTable
 	ListingsTable.ForeignKeys[1].RefTable = StoresTable
 	ListingsTable.ForeignKeys[2].RefTable = ProductsTable

@@ -12,6 +12,9 @@ type Activity func(*sql.Selector)
 // BundleComponent is the predicate function for bundlecomponent builders.
 type BundleComponent func(*sql.Selector)
 
+// CatalogImport is the predicate function for catalogimport builders.
+type CatalogImport func(*sql.Selector)
+
 // ChannelLevel is the predicate function for channellevel builders.
 type ChannelLevel func(*sql.Selector)
 
@@ -20,6 +23,21 @@ type Connection func(*sql.Selector)
 
 // Facility is the predicate function for facility builders.
 type Facility func(*sql.Selector)
+
+// FeedHorizon is the predicate function for feedhorizon builders.
+type FeedHorizon func(*sql.Selector)
+
+// HeldLevel is the predicate function for heldlevel builders.
+type HeldLevel func(*sql.Selector)
+
+// HeldReport is the predicate function for heldreport builders.
+type HeldReport func(*sql.Selector)
+
+// IdempotencyKey is the predicate function for idempotencykey builders.
+type IdempotencyKey func(*sql.Selector)
+
+// ImportProblem is the predicate function for importproblem builders.
+type ImportProblem func(*sql.Selector)
 
 // Listing is the predicate function for listing builders.
 type Listing func(*sql.Selector)

@@ -31,7 +31,8 @@ func narrow(ctx context.Context, q intercept.Query) error {
 	}
 	column := ""
 	switch typ := q.Type(); typ {
-	case ent.TypeActivity, ent.TypeBundleComponent, ent.TypeChannelLevel, ent.TypeConnection, ent.TypeFacility, ent.TypeListing, ent.TypeLocationLink,
+	case ent.TypeActivity, ent.TypeBundleComponent, ent.TypeCatalogImport, ent.TypeChannelLevel, ent.TypeConnection, ent.TypeFacility, ent.TypeFeedHorizon,
+		ent.TypeHeldLevel, ent.TypeHeldReport, ent.TypeImportProblem, ent.TypeListing, ent.TypeLocationLink,
 		ent.TypePartitionShare, ent.TypePartitionStrategy, ent.TypePlanMark, ent.TypeProduct, ent.TypeRunProblem, ent.TypeSchedule, ent.TypeStore,
 		ent.TypeStoreLimit, ent.TypeStoreLocation, ent.TypeSyncRun, ent.TypeWarehouse, ent.TypeWarehouseLevel:
 		column = "merchant_id"

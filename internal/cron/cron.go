@@ -40,7 +40,11 @@ type key struct {
 
 // New makes a Cron without jobs.
 func New(db *database.DB, start Starter, log *slog.Logger) (*Cron, error) {
-	jobs, err := gocron.NewScheduler(gocron.WithLocation(time.UTC), gocron.WithStopTimeout(5*time.Second))
+	return newWith(db, start, log)
+}
+
+func newWith(db *database.DB, start Starter, log *slog.Logger, options ...gocron.SchedulerOption) (*Cron, error) {
+	jobs, err := gocron.NewScheduler(append(options, gocron.WithLocation(time.UTC), gocron.WithStopTimeout(5*time.Second))...)
 	if err != nil {
 		return nil, fmt.Errorf("make the scheduler: %w", err)
 	}

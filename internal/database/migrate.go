@@ -73,34 +73,63 @@ func (db *DB) Drift(ctx context.Context, w io.Writer) error {
 // no foreign key to their merchant, which their warehouse or store implies, and activities none at all, for they
 // outlive what they name.
 func (db *DB) tables() []*schema.Table {
-	var out []*schema.Table
-	for _, t := range migrate.Tables {
-		c := *t
-		c.ForeignKeys = slices.DeleteFunc(slices.Clone(t.ForeignKeys), func(fk *schema.ForeignKey) bool {
+	tables := clone(migrate.Tables)
+	for _, t := range tables {
+		t.ForeignKeys = slices.DeleteFunc(t.ForeignKeys, func(fk *schema.ForeignKey) bool {
 			hot := t.Name == migrate.WarehouseLevelsTable.Name || t.Name == migrate.ChannelLevelsTable.Name
 			return t.Name == migrate.ActivitiesTable.Name || hot && fk.RefTable.Name == migrate.MerchantsTable.Name
 		})
-		if db.dialect == dialect.Postgres {
-			c.Columns = nil
-			for _, col := range t.Columns {
-				col := *col
-				if col.Type == field.TypeString || col.Type == field.TypeEnum {
-					col.Collation = "C"
-				}
-				c.Columns = append(c.Columns, &col)
-			}
-			c.Indexes = nil
-			for _, idx := range t.Indexes {
-				idx := *idx
-				if a := idx.Annotation; a != nil && strings.HasPrefix(a.Where, "status = ") {
-					a := *a // spelled as PostgreSQL tells it back, else it would look changed every time
-					a.Where = "((status)::text = " + strings.TrimPrefix(a.Where, "status = ") + "::text)"
-					idx.Annotation = &a
-				}
-				c.Indexes = append(c.Indexes, &idx)
+		if db.dialect != dialect.Postgres {
+			continue
+		}
+		for _, col := range t.Columns {
+			if col.Type == field.TypeString || col.Type == field.TypeEnum {
+				col.Collation = "C"
 			}
 		}
-		out = append(out, &c)
+		for _, idx := range t.Indexes {
+			if a := idx.Annotation; a != nil && strings.HasPrefix(a.Where, "status = ") {
+				a := *a // spelled as PostgreSQL tells it back, else it would look changed every time
+				a.Where = "((status)::text = " + strings.TrimPrefix(a.Where, "status = ") + "::text)"
+				idx.Annotation = &a
+			}
+		}
+	}
+	return tables
+}
+
+// clone copies tables with all that they point to among each other: atlas writes into what it is given.
+func clone(tables []*schema.Table) []*schema.Table {
+	copies, columns := map[*schema.Table]*schema.Table{}, map[*schema.Column]*schema.Column{}
+	out := make([]*schema.Table, len(tables))
+	for i, t := range tables {
+		c := *t
+		out[i], copies[t] = &c, &c
+		for _, col := range t.Columns {
+			copied := *col
+			columns[col] = &copied
+		}
+	}
+	all := func(cols []*schema.Column) (out []*schema.Column) {
+		for _, c := range cols {
+			out = append(out, columns[c])
+		}
+		return out
+	}
+	for _, t := range out {
+		t.Columns, t.PrimaryKey = all(t.Columns), all(t.PrimaryKey)
+		indexes, keys := t.Indexes, t.ForeignKeys
+		t.Indexes, t.ForeignKeys = nil, nil
+		for _, idx := range indexes {
+			c := *idx
+			c.Columns = all(idx.Columns)
+			t.Indexes = append(t.Indexes, &c)
+		}
+		for _, fk := range keys {
+			c := *fk
+			c.Columns, c.RefColumns, c.RefTable = all(fk.Columns), all(fk.RefColumns), copies[fk.RefTable]
+			t.ForeignKeys = append(t.ForeignKeys, &c)
+		}
 	}
 	return out
 }

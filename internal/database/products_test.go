@@ -77,6 +77,7 @@ func TestProductUpdate(t *testing.T) {
 		w.refused(update(database.UpdateProduct{SKU: new("B"), Name: new("\x00"), UPC: database.Opt[string]{Set: true, Value: new(strings.Repeat("1", 65))}}), "TAKEN sku", "INVALID name", "TOO_LONG upc")
 		w.refused(update(database.UpdateProduct{ExpectedVersion: new(int64(1))}), "STALE_VERSION expectedVersion")
 		w.refused(errOf(w.db.UpdateProduct(ctx, w.m2.ID, p.ID, database.UpdateProduct{})), "NOT_FOUND productId")
+		w.refused(w.db.DeleteProduct(ctx, w.m2.ID, p.ID), "NOT_FOUND productId")
 	})
 }
 

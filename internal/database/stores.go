@@ -112,9 +112,10 @@ func (t *tx) updateStore(ctx context.Context, row *ent.Store, in UpdateStore) (*
 	var locations []Location
 	var gone []int64
 	if in.Locations != nil {
-		locations = c.locations(*in.Locations)
-		if gone, err = t.locationsGone(ctx, &c, row, locations); err != nil {
-			return nil, err
+		if locations = c.locations(*in.Locations); len(locations) == len(*in.Locations) { // not too many
+			if gone, err = t.locationsGone(ctx, &c, row, locations); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := c.faults.Or(); err != nil {

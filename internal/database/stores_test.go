@@ -93,6 +93,7 @@ func TestStoreLocationsAreAddedRenamedAndTakenAway(t *testing.T) {
 			return errOf(w.db.UpdateStore(ctx, w.m.ID, w.s1.ID, database.UpdateStore{Locations: &of}))
 		}
 		w.refused(update(database.Location{Code: "back"}), "IN_USE locations")
+		w.refused(update(make([]database.Location, 1001)...), "TOO_MANY locations")
 		if err := update(database.Location{Code: "new", Name: "New"}, database.Location{Code: "front", Name: "Entrance"}); err != nil {
 			w.Fatal(err)
 		}

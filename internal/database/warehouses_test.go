@@ -32,6 +32,7 @@ func TestWarehouseFaults(t *testing.T) {
 			return errOf(w.db.UpdateWarehouse(ctx, w.m.ID, id, in))
 		}
 		w.refused(update(w.other.ID, database.UpdateWarehouse{}), "NOT_FOUND warehouseId")
+		w.refused(w.db.DeleteWarehouse(ctx, w.m.ID, w.other.ID), "NOT_FOUND warehouseId")
 		w.refused(update(w.w1.ID, database.UpdateWarehouse{ExpectedVersion: new(int64(2))}), "STALE_VERSION expectedVersion")
 		w.refused(update(w.w1.ID, database.UpdateWarehouse{Name: new("West"), Platform: &database.PlatformSettings{}, QuantitySource: new(enum.QuantitySource("")), MissingSKUPolicy: new(enum.MissingSKUPolicy("x")), MaxDropPercent: new(-1)}),
 			"OUT_OF_RANGE maxDropPercent", "TAKEN name", "BLANK platform", "INVALID quantitySource", "INVALID missingSkuPolicy")

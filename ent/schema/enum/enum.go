@@ -226,3 +226,50 @@ const (
 
 // Values lists the set.
 func (Role) Values() []string { return []string{"ADMIN", "OPERATOR", "PARTNER"} }
+
+// ImportKind is what a catalog import brings.
+type ImportKind string
+
+const (
+	ImportProducts   ImportKind = "PRODUCTS"
+	ImportComponents ImportKind = "COMPONENTS"
+	ImportListings   ImportKind = "LISTINGS"
+)
+
+// Values lists the set.
+func (ImportKind) Values() []string { return []string{"PRODUCTS", "COMPONENTS", "LISTINGS"} }
+
+// ImportFormat is how an import or export is written.
+type ImportFormat string
+
+const (
+	CSV       ImportFormat = "CSV"
+	JSONLines ImportFormat = "JSON_LINES"
+)
+
+// Values lists the set.
+func (ImportFormat) Values() []string { return []string{"CSV", "JSON_LINES"} }
+
+// ImportOnError says what one bad row does to an import.
+type ImportOnError string
+
+const (
+	RejectAll ImportOnError = "REJECT_ALL"
+	SkipRows  ImportOnError = "SKIP_ROWS"
+)
+
+// Values lists the set.
+func (ImportOnError) Values() []string { return []string{"REJECT_ALL", "SKIP_ROWS"} }
+
+// ImportStatus is the state of an import.
+type ImportStatus string
+
+const (
+	ImportRunning   ImportStatus = "RUNNING"
+	ImportSucceeded ImportStatus = "SUCCEEDED"
+	ImportPartial   ImportStatus = "PARTIAL"
+	ImportFailed    ImportStatus = "FAILED"
+)
+
+// Values lists the set.
+func (ImportStatus) Values() []string { return []string{"RUNNING", "SUCCEEDED", "PARTIAL", "FAILED"} }
