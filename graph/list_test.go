@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"stockbridge/ent/activity"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/database"
 )
@@ -169,6 +170,11 @@ func TestOrders(t *testing.T) {
 				}
 			}
 		}
+		w.rows.Activity.Create().SetMerchantID(99).SetKind(enum.QuantityChanged).SetSku("lost").SaveX(t.Context())
+		if lost := w.data(admin, "activities.nodes.0", `{ activities(first: 1) { nodes { sku merchant { name } } } }`); brief(lost) != `{"merchant":null,"sku":"lost"}` {
+			t.Errorf("a fact that outlived its merchant: %s", brief(lost))
+		}
+		w.rows.Activity.Delete().Where(activity.Sku("lost")).ExecX(t.Context())
 		newest := w.data(admin, "activities.nodes.0.sku", `{ activities { nodes { sku } } }`)
 		if newest != "BETA-BIKE" {
 			t.Errorf("activities begin with %v, want the newest first", newest)
