@@ -78,6 +78,28 @@ func TestSecretsAreKeptWithTheirHost(t *testing.T) {
 	})
 }
 
+// Credentials that can no longer be opened are mended by entering them again, and never dropped in silence.
+func TestLockedSecretsAreEnteredAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite").tenants()
+	w.rows.Store.UpdateOneID(w.alpha.store).SetSecrets([]byte("sealed with another key")).ExecX(t.Context())
+	update := func(settings string) string {
+		return w.faults(admin, mutate("updateStore", fmt.Sprintf(`{storeId: %q, platform: {http: {url: "%s/new"%s}}}`, id("Store", w.alpha.store), w.shop.URL, settings)))
+	}
+	if got := update(""); got != "WRONG_STATE input,platform,http" {
+		t.Errorf("left out: %q", got)
+	}
+	if got := update(`, token: "t"`); got != "WRONG_STATE input,platform,http" {
+		t.Errorf("one left out: %q", got)
+	}
+	if got := update(`, token: "t", signingSecret: null`); got != "" {
+		t.Errorf("entered again: %q", got)
+	}
+	if got := must(w.platforms.Store(w.rows.Store.GetX(t.Context(), w.alpha.store))).HTTP; got.Token != "t" || got.SigningSecret != "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // spec 5: a test that fails says so in words and in a code.
 func TestTestsTellWhatFailed(t *testing.T) {
 	t.Parallel()

@@ -90,7 +90,10 @@ func TestActivitySubscription(t *testing.T) {
 			t.Errorf("narrowed: %s", brief(got))
 		}
 
+		first := w.data(pia, "activities.nodes.0.cursor", `{ activities(orderBy: {field: AT, direction: ASC}) { nodes { cursor } } }`).(string)
+		w.rows.FeedHorizon.Create().SetMerchantID(w.alpha.merchant).SetActivityID(w.alpha.activity).SaveX(t.Context())
 		for document, want := range map[string]string{
+			`{ activity(merchantId: "` + merchant + `", after: "` + first + `") { id } }`:                                  "CURSOR_EXPIRED after",
 			`{ activity(merchantId: "` + id("Merchant", w.beta.merchant) + `") { id } }`:                                   "NOT_FOUND merchantId",
 			`{ activity(merchantId: "` + merchant + `", storeId: "` + id("Store", w.beta.store) + `") { id } }`:            "NOT_FOUND storeId",
 			`{ activity(merchantId: "` + merchant + `", warehouseId: "x") { id } }`:                                        "NOT_FOUND warehouseId",

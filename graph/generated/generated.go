@@ -595,7 +595,7 @@ type Subscription {
   """
   activity(
     "The merchant's id." merchantId: ID!
-    "Only of this product or warehouse SKU." sku: String
+    "Only of this product, warehouse or channel SKU." sku: String
     "Only of this store." storeId: ID
     "Only of this warehouse." warehouseId: ID
     "Only of these kinds." kinds: [ActivityKind!]
@@ -606,7 +606,7 @@ type Subscription {
   "The warehouse levels of a merchant, each as it stands after a report changed it."
   warehouseLevelChanged("The merchant's id." merchantId: ID!, "Only of this SKU." sku: String, "Only of this warehouse." warehouseId: ID): WarehouseLevel!
   "The channel levels of a merchant, each as it stands after it was planned anew, pushed, refused or held back."
-  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product or warehouse SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
+  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product, warehouse or channel SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
 }
 
 # ----------------------------------------------------------------------------------------------------------------- Shared
