@@ -39,6 +39,12 @@ func (activityFields) Cursor(_ context.Context, a *ent.Activity) (string, error)
 	return activityCursor(a.ID), nil
 }
 
+// Merchant is nil where it is gone: facts outlive what they name.
+func (activityFields) Merchant(ctx context.Context, a *ent.Activity) (*ent.Merchant, error) {
+	m, err := a.Merchant(ctx)
+	return m, ent.MaskNotFound(err)
+}
+
 // activityCursor is where an activity stands in the order of facts, opaque to clients.
 func activityCursor(id int64) string {
 	return base64.RawURLEncoding.EncodeToString([]byte("a:" + strconv.FormatInt(id, 10)))

@@ -61,6 +61,8 @@ type ComplexityRoot struct {
 
 type ActivityResolver interface {
 	Cursor(ctx context.Context, obj *ent.Activity) (string, error)
+
+	Merchant(ctx context.Context, obj *ent.Activity) (*ent.Merchant, error)
 }
 type ChannelLevelResolver interface {
 	Product(ctx context.Context, obj *ent.ChannelLevel) (*ent.Product, error)
@@ -593,7 +595,7 @@ type Subscription {
   """
   activity(
     "The merchant's id." merchantId: ID!
-    "Only of this product or warehouse SKU." sku: String
+    "Only of this product, warehouse or channel SKU." sku: String
     "Only of this store." storeId: ID
     "Only of this warehouse." warehouseId: ID
     "Only of these kinds." kinds: [ActivityKind!]
@@ -604,7 +606,7 @@ type Subscription {
   "The warehouse levels of a merchant, each as it stands after a report changed it."
   warehouseLevelChanged("The merchant's id." merchantId: ID!, "Only of this SKU." sku: String, "Only of this warehouse." warehouseId: ID): WarehouseLevel!
   "The channel levels of a merchant, each as it stands after it was planned anew, pushed, refused or held back."
-  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product or warehouse SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
+  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product, warehouse or channel SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
 }
 
 # ----------------------------------------------------------------------------------------------------------------- Shared
@@ -3081,8 +3083,8 @@ type Activity implements Node {
   sku: String!
   "The SKU that the store knows; null where no store is concerned."
   channelSku: String
-  "Whose it is."
-  merchant: Merchant!
+  "Whose it is; null where the merchant is gone."
+  merchant: Merchant
   "The warehouse; null where none is concerned, or it is gone."
   warehouse: Warehouse
   "The facility; null where none is concerned, or it is gone."
@@ -6363,14 +6365,14 @@ func (ec *executionContext) _Activity_merchant(ctx context.Context, field graphq
 			return ec.fieldContext_Activity_merchant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Merchant(ctx)
+			return ec.Resolvers.Activity().Merchant(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Merchant) graphql.Marshaler {
-			return ec.marshalNMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
+			return ec.marshalOMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Activity_merchant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -6378,7 +6380,7 @@ func (ec *executionContext) fieldContext_Activity_merchant(_ context.Context, fi
 		Object:     "Activity",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Merchant(ctx, field)
 		},
@@ -26066,7 +26068,7 @@ func (ec *executionContext) _Activity(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "merchant":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Activity_merchant(ctx, field, obj)
 				})
