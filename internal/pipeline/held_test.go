@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stockbridge/ent"
+	"stockbridge/ent/channellevel"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
@@ -27,7 +28,7 @@ func (h *house) heldFile(name string, s *shop) (run *ent.SyncRun, drop func(file
 	h.t.Helper()
 	w, drop := h.files(name, true, func(in *database.CreateWarehouse) { in.MissingSKUPolicy = enum.Zero })
 	c := h.connect(w, h.store(name, s, nil))
-	drop("inv_1.csv", "sku,available\nA,1\nB,2\nC,3\nD,4\n")
+	drop("inv_1.csv", "sku,available\nA,1\nB,2\nC,3\nD,4\nE,5\n")
 	if got := h.sync(c.ID, enum.Smart); got.Status != enum.Succeeded {
 		h.t.Fatal(got.Status)
 	}
@@ -49,10 +50,10 @@ func TestReleasedReportIsRecordedAndPushed(t *testing.T) {
 		}
 		run = h.ended(run.ID)
 		expect(t, run, enum.Succeeded)
-		if run.Changed != 3 || run.Pushed != 3 || run.Error != nil {
+		if run.Changed != 4 || run.Pushed != 4 || run.Error != nil {
 			t.Errorf("%+v", run)
 		}
-		shows(t, s, map[string]int64{"A": 5, "B": 0, "C": 0, "D": 4})
+		shows(t, s, map[string]int64{"A": 5, "B": 0, "C": 0, "D": 4, "E": 0})
 		if h.has("w/out/inv_2.csv") || !h.has("w/out/processed/inv_2.csv") {
 			t.Error("the released file is not archived")
 		}
@@ -74,9 +75,9 @@ func TestRejectedReportIsPutAside(t *testing.T) {
 		if h.has("w/out/inv_2.csv") || !h.has("w/out/rejected/inv_2.csv") || !h.has("w/out/rejected/inv_2.csv.error.txt") {
 			t.Error("the rejected file is not put aside with the reason")
 		}
-		drop("inv_3.csv", "sku,available\nA,1\nB,9\nC,3\nD,4\n")
+		drop("inv_3.csv", "sku,available\nA,1\nB,9\nC,3\nD,4\nE,5\n")
 		expect(t, h.sync(run.ConnectionID, enum.Smart), enum.Succeeded)
-		shows(t, s, map[string]int64{"A": 1, "B": 9, "C": 3, "D": 4})
+		shows(t, s, map[string]int64{"A": 1, "B": 9, "C": 3, "D": 4, "E": 5})
 	})
 }
 
@@ -97,7 +98,7 @@ func TestLaterReportTakesThePlaceOfAHeldOne(t *testing.T) {
 		if !h.has("w/out/rejected/inv_2.csv") || !h.has("w/out/inv_3.csv") {
 			t.Error("the replaced file is not put aside, or the held one does not stay")
 		}
-		drop("inv_4.csv", "sku,available\nA,7\nB,2\nC,3\nD,4\n")
+		drop("inv_4.csv", "sku,available\nA,7\nB,2\nC,3\nD,4\nE,5\n")
 		expect(t, h.sync(first.ConnectionID, enum.Smart), enum.Succeeded)
 		if err := h.Release(t.Context(), h.merchant, second.ID); fault.CodeOf(err) != fault.WrongState {
 			t.Errorf("a report older than what is recorded was released: %v", err)
@@ -105,7 +106,7 @@ func TestLaterReportTakesThePlaceOfAHeldOne(t *testing.T) {
 		if !h.has("w/out/rejected/inv_3.csv") {
 			t.Error("the file that is too old now is not put aside")
 		}
-		shows(t, s, map[string]int64{"A": 7, "B": 2, "C": 3, "D": 4})
+		shows(t, s, map[string]int64{"A": 7, "B": 2, "C": 3, "D": 4, "E": 5})
 	})
 }
 
@@ -194,7 +195,7 @@ func TestReportedStockIsPushedOnChange(t *testing.T) {
 		close(release)
 		for want := int64(7); ; {
 			changed := h.bell.Next()
-			if l := h.level("A"); l.PushedQuantity != nil && *l.PushedQuantity == want {
+			if l := must(h.db.Reader().ChannelLevel.Query().Where(channellevel.StoreID(c.StoreID)).Only(t.Context())); l.PushedQuantity != nil && *l.PushedQuantity == want {
 				break
 			}
 			<-changed

@@ -59,7 +59,6 @@ type Pipeline struct {
 var (
 	errCanceled = errors.New("the sync was canceled")
 	errStopping = errors.New("the server is stopping; the next Smart Sync goes on from what is stored")
-	errClosed   = errors.New("the server is stopping")
 )
 
 // New makes a pipeline. Call Recover once before anything else, and Close at the end.
