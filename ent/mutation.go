@@ -8611,6 +8611,7 @@ type HeldReportMutation struct {
 	appendrejected   []string
 	levels           *int64
 	addlevels        *int64
+	released         *bool
 	created_at       *time.Time
 	clearedFields    map[string]struct{}
 	merchant         *int64
@@ -9078,6 +9079,42 @@ func (m *HeldReportMutation) ResetLevels() {
 	m.addlevels = nil
 }
 
+// SetReleased sets the "released" field.
+func (m *HeldReportMutation) SetReleased(b bool) {
+	m.released = &b
+}
+
+// Released returns the value of the "released" field in the mutation.
+func (m *HeldReportMutation) Released() (r bool, exists bool) {
+	v := m.released
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReleased returns the old "released" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldReleased(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReleased is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReleased requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReleased: %w", err)
+	}
+	return oldValue.Released, nil
+}
+
+// ResetReleased resets all changes to the "released" field.
+func (m *HeldReportMutation) ResetReleased() {
+	m.released = nil
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (m *HeldReportMutation) SetCreatedAt(t time.Time) {
 	m.created_at = &t
@@ -9229,7 +9266,7 @@ func (m *HeldReportMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *HeldReportMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 10)
 	if m.merchant != nil {
 		fields = append(fields, heldreport.FieldMerchantID)
 	}
@@ -9253,6 +9290,9 @@ func (m *HeldReportMutation) Fields() []string {
 	}
 	if m.levels != nil {
 		fields = append(fields, heldreport.FieldLevels)
+	}
+	if m.released != nil {
+		fields = append(fields, heldreport.FieldReleased)
 	}
 	if m.created_at != nil {
 		fields = append(fields, heldreport.FieldCreatedAt)
@@ -9281,6 +9321,8 @@ func (m *HeldReportMutation) Field(name string) (ent.Value, bool) {
 		return m.Rejected()
 	case heldreport.FieldLevels:
 		return m.Levels()
+	case heldreport.FieldReleased:
+		return m.Released()
 	case heldreport.FieldCreatedAt:
 		return m.CreatedAt()
 	}
@@ -9308,6 +9350,8 @@ func (m *HeldReportMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldRejected(ctx)
 	case heldreport.FieldLevels:
 		return m.OldLevels(ctx)
+	case heldreport.FieldReleased:
+		return m.OldReleased(ctx)
 	case heldreport.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	}
@@ -9374,6 +9418,13 @@ func (m *HeldReportMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetLevels(v)
+		return nil
+	case heldreport.FieldReleased:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReleased(v)
 		return nil
 	case heldreport.FieldCreatedAt:
 		v, ok := value.(time.Time)
@@ -9484,6 +9535,9 @@ func (m *HeldReportMutation) ResetField(name string) error {
 		return nil
 	case heldreport.FieldLevels:
 		m.ResetLevels()
+		return nil
+	case heldreport.FieldReleased:
+		m.ResetReleased()
 		return nil
 	case heldreport.FieldCreatedAt:
 		m.ResetCreatedAt()

@@ -90,6 +90,11 @@ func Levels(v int64) predicate.HeldReport {
 	return predicate.HeldReport(sql.FieldEQ(FieldLevels, v))
 }
 
+// Released applies equality check predicate on the "released" field. It's identical to ReleasedEQ.
+func Released(v bool) predicate.HeldReport {
+	return predicate.HeldReport(sql.FieldEQ(FieldReleased, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.HeldReport {
 	return predicate.HeldReport(sql.FieldEQ(FieldCreatedAt, v))
@@ -408,6 +413,16 @@ func LevelsLT(v int64) predicate.HeldReport {
 // LevelsLTE applies the LTE predicate on the "levels" field.
 func LevelsLTE(v int64) predicate.HeldReport {
 	return predicate.HeldReport(sql.FieldLTE(FieldLevels, v))
+}
+
+// ReleasedEQ applies the EQ predicate on the "released" field.
+func ReleasedEQ(v bool) predicate.HeldReport {
+	return predicate.HeldReport(sql.FieldEQ(FieldReleased, v))
+}
+
+// ReleasedNEQ applies the NEQ predicate on the "released" field.
+func ReleasedNEQ(v bool) predicate.HeldReport {
+	return predicate.HeldReport(sql.FieldNEQ(FieldReleased, v))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.

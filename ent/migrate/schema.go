@@ -404,6 +404,7 @@ var (
 		{Name: "reason", Type: field.TypeString, Size: 2147483647},
 		{Name: "rejected", Type: field.TypeJSON, Nullable: true},
 		{Name: "levels", Type: field.TypeInt64},
+		{Name: "released", Type: field.TypeBool, Default: false},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "merchant_id", Type: field.TypeInt64},
 		{Name: "warehouse_id", Type: field.TypeInt64},
@@ -417,19 +418,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "held_reports_merchants_merchant",
-				Columns:    []*schema.Column{HeldReportsColumns[7]},
+				Columns:    []*schema.Column{HeldReportsColumns[8]},
 				RefColumns: []*schema.Column{MerchantsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "held_reports_warehouses_warehouse",
-				Columns:    []*schema.Column{HeldReportsColumns[8]},
+				Columns:    []*schema.Column{HeldReportsColumns[9]},
 				RefColumns: []*schema.Column{WarehousesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "held_reports_sync_runs_run",
-				Columns:    []*schema.Column{HeldReportsColumns[9]},
+				Columns:    []*schema.Column{HeldReportsColumns[10]},
 				RefColumns: []*schema.Column{SyncRunsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -438,7 +439,7 @@ var (
 			{
 				Name:    "heldreport_warehouse_id",
 				Unique:  true,
-				Columns: []*schema.Column{HeldReportsColumns[8]},
+				Columns: []*schema.Column{HeldReportsColumns[9]},
 			},
 		},
 	}

@@ -23,6 +23,7 @@ func (HeldReport) Fields() []ent.Field {
 		field.Text("reason").Immutable(),
 		field.JSON("rejected", []string{}).Optional().Immutable().Comment("SKUs that are named though their row could not be used"),
 		field.Int64("levels").Immutable(),
+		field.Bool("released").Default(false).Comment("an operator let it through: the next pull records it"),
 		field.Time("created_at").Immutable().Default(now),
 	}
 }
