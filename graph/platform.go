@@ -2,10 +2,10 @@ package graph
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -120,19 +120,14 @@ func columns(in model.FileColumnsInput) csvreport.Columns {
 
 // under puts the faults in err below a field.
 func under(field string, err error) error {
-	var list fault.List
-	var one *fault.Error
-	switch {
-	case errors.As(err, &list):
-	case errors.As(err, &one):
-		list = fault.List{one}
-	default:
+	faults := faultsOf(err)
+	if len(faults) == 0 {
 		return err
 	}
-	out := make(fault.List, len(list))
-	for i, f := range list {
+	out := make(fault.List, len(faults))
+	for i, f := range faults {
 		told := *f
-		told.Field = slices.Concat(fault.At(field, f.Code, "").Field, f.Field)
+		told.Field = slices.Concat(strings.Split(field, "."), f.Field)
 		out[i] = &told
 	}
 	return out

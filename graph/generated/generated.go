@@ -711,7 +711,7 @@ enum OrderDirection {
 input StringFilter {
   "Is this text."
   eq: String
-  "Is one of these texts; none match an empty list."
+  "Is one of these texts, up to 1,000; none match an empty list."
   in: [String!]
   "Begins with this text."
   prefix: String

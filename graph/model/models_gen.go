@@ -967,7 +967,7 @@ type StoreWhere struct {
 type StringFilter struct {
 	// Is this text.
 	Eq *string `json:"eq,omitempty"`
-	// Is one of these texts; none match an empty list.
+	// Is one of these texts, up to 1,000; none match an empty list.
 	In []string `json:"in,omitempty"`
 	// Begins with this text.
 	Prefix *string `json:"prefix,omitempty"`
