@@ -296,8 +296,8 @@ func (_c *HeldReportCreate) createSpec() (*HeldReport, *sqlgraph.CreateSpec) {
 	}
 	if nodes := _c.mutation.WarehouseIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: false,
+			Rel:     sqlgraph.O2O,
+			Inverse: true,
 			Table:   heldreport.WarehouseTable,
 			Columns: []string{heldreport.WarehouseColumn},
 			Bidi:    false,

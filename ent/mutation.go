@@ -24715,6 +24715,8 @@ type WarehouseMutation struct {
 	partition_strategies        map[int64]struct{}
 	removedpartition_strategies map[int64]struct{}
 	clearedpartition_strategies bool
+	held_report                 *int64
+	clearedheld_report          bool
 	done                        bool
 	oldValue                    func(context.Context) (*Warehouse, error)
 	predicates                  []predicate.Warehouse
@@ -25477,6 +25479,45 @@ func (m *WarehouseMutation) ResetPartitionStrategies() {
 	m.removedpartition_strategies = nil
 }
 
+// SetHeldReportID sets the "held_report" edge to the HeldReport entity by id.
+func (m *WarehouseMutation) SetHeldReportID(id int64) {
+	m.held_report = &id
+}
+
+// ClearHeldReport clears the "held_report" edge to the HeldReport entity.
+func (m *WarehouseMutation) ClearHeldReport() {
+	m.clearedheld_report = true
+}
+
+// HeldReportCleared reports if the "held_report" edge to the HeldReport entity was cleared.
+func (m *WarehouseMutation) HeldReportCleared() bool {
+	return m.clearedheld_report
+}
+
+// HeldReportID returns the "held_report" edge ID in the mutation.
+func (m *WarehouseMutation) HeldReportID() (id int64, exists bool) {
+	if m.held_report != nil {
+		return *m.held_report, true
+	}
+	return
+}
+
+// HeldReportIDs returns the "held_report" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// HeldReportID instead. It exists only for internal usage by the builders.
+func (m *WarehouseMutation) HeldReportIDs() (ids []int64) {
+	if id := m.held_report; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetHeldReport resets all changes to the "held_report" edge.
+func (m *WarehouseMutation) ResetHeldReport() {
+	m.held_report = nil
+	m.clearedheld_report = false
+}
+
 // Where appends a list predicates to the WarehouseMutation builder.
 func (m *WarehouseMutation) Where(ps ...predicate.Warehouse) {
 	m.predicates = append(m.predicates, ps...)
@@ -25816,7 +25857,7 @@ func (m *WarehouseMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *WarehouseMutation) AddedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.merchant != nil {
 		edges = append(edges, warehouse.EdgeMerchant)
 	}
@@ -25828,6 +25869,9 @@ func (m *WarehouseMutation) AddedEdges() []string {
 	}
 	if m.partition_strategies != nil {
 		edges = append(edges, warehouse.EdgePartitionStrategies)
+	}
+	if m.held_report != nil {
+		edges = append(edges, warehouse.EdgeHeldReport)
 	}
 	return edges
 }
@@ -25858,13 +25902,17 @@ func (m *WarehouseMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case warehouse.EdgeHeldReport:
+		if id := m.held_report; id != nil {
+			return []ent.Value{*id}
+		}
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *WarehouseMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.removedfacilities != nil {
 		edges = append(edges, warehouse.EdgeFacilities)
 	}
@@ -25905,7 +25953,7 @@ func (m *WarehouseMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *WarehouseMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.clearedmerchant {
 		edges = append(edges, warehouse.EdgeMerchant)
 	}
@@ -25917,6 +25965,9 @@ func (m *WarehouseMutation) ClearedEdges() []string {
 	}
 	if m.clearedpartition_strategies {
 		edges = append(edges, warehouse.EdgePartitionStrategies)
+	}
+	if m.clearedheld_report {
+		edges = append(edges, warehouse.EdgeHeldReport)
 	}
 	return edges
 }
@@ -25933,6 +25984,8 @@ func (m *WarehouseMutation) EdgeCleared(name string) bool {
 		return m.clearedconnections
 	case warehouse.EdgePartitionStrategies:
 		return m.clearedpartition_strategies
+	case warehouse.EdgeHeldReport:
+		return m.clearedheld_report
 	}
 	return false
 }
@@ -25943,6 +25996,9 @@ func (m *WarehouseMutation) ClearEdge(name string) error {
 	switch name {
 	case warehouse.EdgeMerchant:
 		m.ClearMerchant()
+		return nil
+	case warehouse.EdgeHeldReport:
+		m.ClearHeldReport()
 		return nil
 	}
 	return fmt.Errorf("unknown Warehouse unique edge %s", name)
@@ -25963,6 +26019,9 @@ func (m *WarehouseMutation) ResetEdge(name string) error {
 		return nil
 	case warehouse.EdgePartitionStrategies:
 		m.ResetPartitionStrategies()
+		return nil
+	case warehouse.EdgeHeldReport:
+		m.ResetHeldReport()
 		return nil
 	}
 	return fmt.Errorf("unknown Warehouse edge %s", name)

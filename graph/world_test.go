@@ -57,7 +57,7 @@ type world struct {
 
 // tenant is one merchant with one of everything.
 type tenant struct {
-	merchant, warehouse, files, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token int64
+	merchant, warehouse, files, held, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token int64
 }
 
 // each runs a test in a world of its own on every database.

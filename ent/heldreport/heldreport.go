@@ -183,7 +183,7 @@ func newWarehouseStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(WarehouseInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.M2O, false, WarehouseTable, WarehouseColumn),
+		sqlgraph.Edge(sqlgraph.O2O, true, WarehouseTable, WarehouseColumn),
 	)
 }
 func newRunStep() *sqlgraph.Step {

@@ -493,7 +493,7 @@ func HasWarehouse() predicate.HeldReport {
 	return predicate.HeldReport(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, false, WarehouseTable, WarehouseColumn),
+			sqlgraph.Edge(sqlgraph.O2O, true, WarehouseTable, WarehouseColumn),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})

@@ -407,8 +407,8 @@ var (
 		{Name: "released", Type: field.TypeBool, Default: false},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "merchant_id", Type: field.TypeInt64},
-		{Name: "warehouse_id", Type: field.TypeInt64},
 		{Name: "run_id", Type: field.TypeInt64, Nullable: true},
+		{Name: "warehouse_id", Type: field.TypeInt64, Unique: true},
 	}
 	// HeldReportsTable holds the schema information for the "held_reports" table.
 	HeldReportsTable = &schema.Table{
@@ -423,23 +423,16 @@ var (
 				OnDelete:   schema.Cascade,
 			},
 			{
-				Symbol:     "held_reports_warehouses_warehouse",
-				Columns:    []*schema.Column{HeldReportsColumns[9]},
-				RefColumns: []*schema.Column{WarehousesColumns[0]},
-				OnDelete:   schema.Cascade,
-			},
-			{
 				Symbol:     "held_reports_sync_runs_run",
-				Columns:    []*schema.Column{HeldReportsColumns[10]},
+				Columns:    []*schema.Column{HeldReportsColumns[9]},
 				RefColumns: []*schema.Column{SyncRunsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
-		},
-		Indexes: []*schema.Index{
 			{
-				Name:    "heldreport_warehouse_id",
-				Unique:  true,
-				Columns: []*schema.Column{HeldReportsColumns[9]},
+				Symbol:     "held_reports_warehouses_held_report",
+				Columns:    []*schema.Column{HeldReportsColumns[10]},
+				RefColumns: []*schema.Column{WarehousesColumns[0]},
+				OnDelete:   schema.Cascade,
 			},
 		},
 	}
@@ -1233,8 +1226,8 @@ func init() {
 	HeldLevelsTable.ForeignKeys[0].RefTable = MerchantsTable
 	HeldLevelsTable.ForeignKeys[1].RefTable = HeldReportsTable
 	HeldReportsTable.ForeignKeys[0].RefTable = MerchantsTable
-	HeldReportsTable.ForeignKeys[1].RefTable = WarehousesTable
-	HeldReportsTable.ForeignKeys[2].RefTable = SyncRunsTable
+	HeldReportsTable.ForeignKeys[1].RefTable = SyncRunsTable
+	HeldReportsTable.ForeignKeys[2].RefTable = WarehousesTable
 	ImportProblemsTable.ForeignKeys[0].RefTable = MerchantsTable
 	ImportProblemsTable.ForeignKeys[1].RefTable = CatalogImportsTable
 	ListingsTable.ForeignKeys[0].RefTable = MerchantsTable

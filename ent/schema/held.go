@@ -31,13 +31,10 @@ func (HeldReport) Fields() []ent.Field {
 // Edges of HeldReport.
 func (HeldReport) Edges() []ent.Edge {
 	return []ent.Edge{
-		owner("warehouse", Warehouse.Type),
+		edge.From("warehouse", Warehouse.Type).Ref("held_report").Field("warehouse_id").Required().Unique().Immutable(),
 		edge.To("run", SyncRun.Type).Field("run_id").Unique().Immutable().Annotations(cascade),
 	}
 }
-
-// Indexes of HeldReport.
-func (HeldReport) Indexes() []ent.Index { return []ent.Index{index.Fields("warehouse_id").Unique()} }
 
 // HeldLevel is one level of a held report.
 type HeldLevel struct{ ent.Schema }
