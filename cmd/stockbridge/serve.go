@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"stockbridge/graph"
+	"stockbridge/internal/access"
+	"stockbridge/internal/activity"
+	"stockbridge/internal/cron"
+	"stockbridge/internal/database"
+	"stockbridge/internal/server"
+)
+
+type serveCommand struct {
+	outside
+	Listen      string        `help:"The address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	AdminToken  string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
+	AllowOrigin []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
+	SmartFloor  time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
+	StopGrace   time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
+}
+
+// Run serves until the invocation's context ends.
+func (c *serveCommand) Run(i *invocation) error {
+	return c.serve(i, func(url, made string) {
+		if made != "" {
+			i.say("An admin's token, shown this once: %s", made)
+		}
+		i.say("Stockbridge serves %s", url)
+	})
+}
+
+// serve calls ready once requests are answered, with the server's URL and the admin token if one was made, and returns
+// when the context has ended and everything is stopped.
+func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err error) {
+	a, err := i.open(c.outside)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.db.Close()) }()
+	made, err := c.admin(i, a.db)
+	if err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(i, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer listener.Close() //nolint:errcheck // closed by Serve, when it came to that
+
+	feedCtx, stopFeed := context.WithCancel(context.WithoutCancel(i))
+	feed, fed := activity.New(a.db, a.bell, i.log), make(chan struct{})
+	go func() { defer close(fed); feed.Run(feedCtx) }()
+	defer func() { stopFeed(); <-fed }()
+
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
+		defer cancel()
+		a.pipeline.Close(ctx)
+	}()
+	if err := a.pipeline.Recover(i); err != nil {
+		return err
+	}
+	jobs, err := cron.New(a.db, a.pipeline.Start, i.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, jobs.Close()) }()
+	if err := jobs.Start(i); err != nil {
+		return err
+	}
+
+	s := server.New(server.Config{
+		Schema: graph.New(graph.Config{Reader: access.Scope(a.db.Reader()), DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Cron: jobs,
+			Log: i.log, SmartFloor: c.SmartFloor}),
+		Authenticate: access.NewAuthenticator(a.db, i.log).Authenticate,
+		Present:      graph.ErrorPresenter(i.log),
+		Ready:        a.db.Ping,
+		Log:          i.log,
+		Origins:      c.AllowOrigin,
+	})
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	url := "http://" + listener.Addr().String()
+	i.log.Info("serving", "url", url, "database", a.db.Dialect(), "version", version())
+	ready(url, made)
+	select {
+	case err = <-served:
+	case <-i.Done():
+		i.log.Info("stopping")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
+	defer cancel()
+	if late := s.Shutdown(ctx); late != nil {
+		i.log.Warn("stopping", "err", late) // clients connect again
+	}
+	return err
+}
+
+// admin sees to it that there is an admin token, and returns the secret if it made one.
+func (c *serveCommand) admin(i *invocation, db *database.DB) (made string, err error) {
+	if c.AdminToken != "" {
+		if err := access.CheckSecret(c.AdminToken); err != nil {
+			return "", fmt.Errorf("--admin-token: %w", err)
+		}
+		if _, err := db.EnsureAdminToken(i, access.Hash(c.AdminToken), hint(c.AdminToken)); err != nil {
+			return "", fmt.Errorf("--admin-token: %w", err)
+		}
+		return "", nil
+	}
+	secret, err := access.NewSecret(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	if added, err := db.FirstAdminToken(i, access.Hash(secret), hint(secret)); err != nil || !added {
+		return "", err
+	}
+	return secret, nil
+}
