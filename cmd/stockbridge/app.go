@@ -33,6 +33,7 @@ func (i *invocation) openDatabase(opts database.Options) (*database.DB, error) {
 // app is what serve and sync are made of.
 type app struct {
 	db        *database.DB
+	sealer    *access.Sealer
 	bell      *activity.Bell
 	platforms *platform.Platforms
 	pipeline  *pipeline.Pipeline
@@ -52,11 +53,10 @@ func (i *invocation) open(o outside) (*app, error) {
 	if a.db, err = i.openDatabase(database.Options{Committed: a.bell.Ring}); err != nil {
 		return nil, err
 	}
-	sealer, err := o.sealer(a.db)
-	if err != nil {
+	if a.sealer, err = o.sealer(a.db); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
-	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}})
+	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: a.sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}})
 	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log})
 	return a, nil
 }

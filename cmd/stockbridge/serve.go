@@ -81,6 +81,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 			Log: i.log, SmartFloor: c.SmartFloor}),
 		Authenticate: access.NewAuthenticator(a.db, i.log).Authenticate,
 		Present:      graph.ErrorPresenter(i.log),
+		Once:         access.NewOnce(a.db, a.sealer),
 		Ready:        a.db.Ping,
 		Log:          i.log,
 		Origins:      c.AllowOrigin,
