@@ -22,6 +22,7 @@ type serveCommand struct {
 	AdminToken  string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
 	AllowOrigin []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
 	SmartFloor  time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
+	Keep        time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
 	StopGrace   time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
 }
 
@@ -38,6 +39,9 @@ func (c *serveCommand) Run(i *invocation) error {
 // serve calls ready once requests are answered, with the server's URL and the admin token if one was made, and returns
 // when the context has ended and everything is stopped.
 func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err error) {
+	if c.Keep != 0 && c.Keep < 24*time.Hour {
+		return usageError{fmt.Errorf("--keep: %v is less than a day; who follows the feed has to have time to come back. Write 24h or more, or 0 to keep all", c.Keep)}
+	}
 	a, err := i.open(c.outside)
 	if err != nil {
 		return err
@@ -72,6 +76,9 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, jobs.Close()) }()
+	if err := jobs.Keep(c.Keep); err != nil {
+		return err
+	}
 	if err := jobs.Start(i); err != nil {
 		return err
 	}
