@@ -39,8 +39,8 @@ type app struct {
 	pipeline  *pipeline.Pipeline
 }
 
-// open opens everything that syncs need. The caller closes pipeline and db, in this order.
-func (i *invocation) open(o outside) (*app, error) {
+// open opens everything that syncs need, of which so many run at once, 0 for the pipeline's own number. The caller closes pipeline and db, in this order.
+func (i *invocation) open(o outside, syncs int) (*app, error) {
 	for _, dir := range o.FileRoot {
 		if info, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("--file-root: %w", err)
@@ -57,7 +57,7 @@ func (i *invocation) open(o outside) (*app, error) {
 		return nil, errors.Join(err, a.db.Close())
 	}
 	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: a.sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}})
-	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log})
+	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log, Syncs: syncs})
 	return a, nil
 }
 

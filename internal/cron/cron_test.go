@@ -28,6 +28,7 @@ type bundle struct {
 	cron       *Cron
 	merchant   int64
 	connection int64
+	jitter     time.Duration
 	started    chan string
 }
 
@@ -69,10 +70,10 @@ func (b *bundle) run() {
 }
 
 func (b *bundle) make() *Cron {
-	return must(newWith(b.db, func(_ context.Context, _, connection int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error) {
+	return must(newWith(Config{DB: b.db, Jitter: b.jitter, Log: slog.New(slog.DiscardHandler), Start: func(_ context.Context, _, connection int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error) {
 		b.started <- fmt.Sprintf("%s %s at %s", trigger, mode, b.clock.Now().Format("15:04"))
 		return nil, nil
-	}, slog.New(slog.DiscardHandler), gocron.WithClock(b.clock)))
+	}}, gocron.WithClock(b.clock)))
 }
 
 func (b *bundle) start() {
