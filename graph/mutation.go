@@ -43,29 +43,34 @@ func administer(ctx context.Context, f func() error) (fault.List, error) {
 }
 
 func userErrors(err error) (fault.List, error) {
-	var list fault.List
-	var one *fault.Error
-	switch {
-	case err == nil:
-		return nil, nil
-	case errors.As(err, &list):
-	case errors.As(err, &one):
-		list = fault.List{one}
-	default:
+	list := below(err, "input")
+	if list == nil {
 		return nil, err
 	}
-	out := make(fault.List, len(list))
-	for i, f := range list {
+	for _, f := range list {
 		if f.Code == fault.Forbidden || f.Code == fault.Unauthenticated {
 			return nil, f
 		}
+	}
+	return list, nil
+}
+
+// below gives the faults in an error with their fields below a path, nil where it has none.
+func below(err error, path ...string) fault.List {
+	var list fault.List
+	var one *fault.Error
+	if !errors.As(err, &list) && errors.As(err, &one) {
+		list = fault.List{one}
+	}
+	out := slices.Clone(list)
+	for i, f := range list {
 		told := *f
 		if len(f.Field) > 0 {
-			told.Field = slices.Concat([]string{"input"}, f.Field)
+			told.Field = slices.Concat(path, f.Field)
 		}
 		out[i] = &told
 	}
-	return out, nil
+	return out
 }
 
 // find reads the object that an input field names by its global id. The error is a fault NOT_FOUND of the field where

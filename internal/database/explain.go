@@ -18,6 +18,7 @@ type Explained struct {
 	UpToDate   bool
 	Strategies map[int64]int64 // the active one's id, by warehouse
 	LastAnswer *StoreAnswer    // nil before the first, or where it is no longer kept
+	Why        string          // the level is held back, in one sentence; "" where it is not
 	Text       string          // all of it in one paragraph; it begins with the quantity, where there is one
 }
 
@@ -81,9 +82,10 @@ func (t *tx) explain(ctx context.Context, merchantID int64, levels []*ent.Channe
 		} else {
 			why := rules.HeldBack(cat, figures, l.StoreID, l.LocationCode, l.ChannelSku, l.Sku)
 			e.HeldBack, e.UpToDate = &why, l.Status == enum.LevelExcluded
-			e.Text = why.Text(names)
+			e.Why = why.Text(names)
+			e.Text = e.Why
 		}
-		e.Text += " " + e.pushed(l, w.stores[l.StoreID].Name)
+		e.Text += " " + e.pushed(l, w.storeName(l.StoreID))
 		all[i] = e
 	}
 	return all, nil
@@ -92,9 +94,17 @@ func (t *tx) explain(ctx context.Context, merchantID int64, levels []*ent.Channe
 func (w *world) names() inventory.Names {
 	return inventory.Names{
 		Warehouse:  func(id int64) string { return w.warehouses[id].Name },
-		Store:      func(id int64) string { return w.stores[id].Name },
+		Store:      w.storeName,
 		Connection: func(id int64) string { return w.connections[id].Name },
 	}
+}
+
+// storeName also serves a level that was read just before its store was deleted.
+func (w *world) storeName(id int64) string {
+	if s := w.stores[id]; s != nil {
+		return s.Name
+	}
+	return "the store, which is gone,"
 }
 
 // lastAnswers reads what the stores last said of levels, by key.
