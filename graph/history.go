@@ -52,32 +52,28 @@ func (q query) LevelHistory(ctx context.Context, merchantID, sku string, from, t
 		return nil, err
 	}
 	out.Complete, out.KeptSince = kept.Complete(from), since(kept)
+	levels := map[database.Series]*model.ChannelLevelSeries{}
 	for _, s := range all {
-		switch {
-		case s.Warehouse.Valid && s.SKU == sku: // what is reported of a bundle is not this SKU's
-			out.WarehouseLevels = append(out.WarehouseLevels, &model.WarehouseLevelSeries{LevelPlace: levelPlace(s.Series), Points: points(s.Points)})
-		case s.Store.Valid:
-			series := &model.ChannelLevelSeries{LevelPlace: levelPlace(s.Series), Points: []*model.LevelPoint{}, Pushed: []*model.LevelPoint{}}
-			if n := len(out.ChannelLevels); s.Pushed && n > 0 && sameLevel(all, s.Series) {
-				series = out.ChannelLevels[n-1]
-			} else {
-				out.ChannelLevels = append(out.ChannelLevels, series)
+		if s.Warehouse.Valid {
+			if s.SKU == sku { // what is reported of a bundle is not this SKU's
+				out.WarehouseLevels = append(out.WarehouseLevels, &model.WarehouseLevelSeries{LevelPlace: levelPlace(s.Series), Points: points(s.Points)})
 			}
-			if s.Pushed {
-				series.Pushed = points(s.Points)
-			} else {
-				series.Points = points(s.Points)
-			}
+			continue
+		}
+		level := s.Series
+		level.Pushed = false
+		l := levels[level]
+		if l == nil {
+			l = &model.ChannelLevelSeries{LevelPlace: levelPlace(level)}
+			levels[level], out.ChannelLevels = l, append(out.ChannelLevels, l)
+		}
+		if s.Pushed {
+			l.Pushed = points(s.Points)
+		} else {
+			l.Points = points(s.Points)
 		}
 	}
 	return out, nil
-}
-
-// sameLevel tells whether what a store should show is among the series, beside what it acknowledged.
-func sameLevel(all []database.LevelSeries, pushed database.Series) bool {
-	pushed.Pushed = false
-	_, found := slices.BinarySearchFunc(all, pushed, func(s database.LevelSeries, o database.Series) int { return s.Compare(o) })
-	return found
 }
 
 func points(in []database.Point) []*model.LevelPoint {

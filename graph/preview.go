@@ -16,8 +16,8 @@ import (
 
 // PreviewPartitionStrategy tells what a strategy would make of the levels (spec 5).
 func (q query) PreviewPartitionStrategy(ctx context.Context, in model.PartitionStrategyInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
-	preview, err := q.strategyPreview(ctx, in)
-	return changes(ctx, first, after, where, preview, err, "input")
+	run, err := q.strategyPreview(ctx, in)
+	return changes(ctx, first, after, where, run, err, "input")
 }
 
 // preview tells a scan of changes.
@@ -65,32 +65,20 @@ func (q query) strategyPreview(ctx context.Context, in model.PartitionStrategyIn
 func (q query) PreviewListing(ctx context.Context, in model.ListingPreviewInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
 	switch {
 	case in.Create != nil:
-		var scan preview
 		store, err := find(ctx, "Store", "storeId", in.Create.StoreID, q.Reader.Store.Get)
-		if err == nil {
-			scan = func(ctx context.Context, scan database.Scan) error {
-				return q.DB.PreviewNewListing(ctx, newListing(store, *in.Create), scan)
-			}
-		}
-		return changes(ctx, first, after, where, scan, err, "input", "create")
+		return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+			return q.DB.PreviewNewListing(ctx, newListing(store, *in.Create), scan)
+		}, err, "input", "create")
 	case in.Update != nil:
-		var scan preview
 		row, err := find(ctx, "Listing", "listingId", in.Update.ListingID, q.Reader.Listing.Get)
-		if err == nil {
-			scan = func(ctx context.Context, scan database.Scan) error {
-				return q.DB.PreviewListing(ctx, row.MerchantID, row.ID, changedListing(*in.Update), scan)
-			}
-		}
-		return changes(ctx, first, after, where, scan, err, "input", "update")
+		return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+			return q.DB.PreviewListing(ctx, row.MerchantID, row.ID, changedListing(*in.Update), scan)
+		}, err, "input", "update")
 	case in.Delete != nil:
-		var scan preview
 		row, err := find(ctx, "Listing", "listingId", in.Delete.ListingID, q.Reader.Listing.Get)
-		if err == nil {
-			scan = func(ctx context.Context, scan database.Scan) error {
-				return q.DB.PreviewNoListing(ctx, row.MerchantID, row.ID, scan)
-			}
-		}
-		return changes(ctx, first, after, where, scan, err, "input", "delete")
+		return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+			return q.DB.PreviewNoListing(ctx, row.MerchantID, row.ID, scan)
+		}, err, "input", "delete")
 	}
 	return nil, fault.At("input", fault.Invalid, "exactly one of create, update and delete is needed")
 }
@@ -111,9 +99,9 @@ func (q query) PreviewStoreLimits(ctx context.Context, in model.SetStoreLimitsIn
 	}, err, "input")
 }
 
-// changes reads the page of a preview that the caller asked for. err is why there is no preview; faults of it lie below
-// the path.
-func changes(ctx context.Context, first *int64, after *string, where *model.LevelChangeWhere, preview preview, err error, path ...string) (*model.LevelChangeConnection, error) {
+// changes reads the page of a preview that the caller asked for. Where err says that there is none, run is not called.
+// The faults of both lie below the path.
+func changes(ctx context.Context, first *int64, after *string, where *model.LevelChangeWhere, run preview, err error, path ...string) (*model.LevelChangeConnection, error) {
 	size, _, serr := page.Args{First: first}.Size()
 	if serr != nil {
 		return nil, serr
@@ -138,7 +126,7 @@ func changes(ctx context.Context, first *int64, after *string, where *model.Leve
 			told = append(told, c)
 			return len(told) <= size
 		}
-		err = preview(ctx, scan)
+		err = run(ctx, scan)
 	}
 	if faults := below(err, path...); faults != nil {
 		return nil, faults
@@ -150,7 +138,7 @@ func changes(ctx context.Context, first *int64, after *string, where *model.Leve
 		Edges:    make([]*model.LevelChangeEdge, min(size, len(told))),
 		PageInfo: &model.PageInfo{HasNextPage: len(told) > size, HasPreviousPage: after != nil},
 		Count: func(ctx context.Context) (n int, err error) {
-			err = preview(ctx, database.Scan{Store: scan.Store, Tell: func(database.LevelChange) bool { n++; return true }})
+			err = run(ctx, database.Scan{Store: scan.Store, Tell: func(database.LevelChange) bool { n++; return true }})
 			return n, err
 		},
 	}
