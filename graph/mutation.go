@@ -43,22 +43,29 @@ func administer(ctx context.Context, f func() error) (fault.List, error) {
 }
 
 func userErrors(err error) (fault.List, error) {
-	faults := faultsOf(err)
-	if len(faults) == 0 {
+	list := below(err, "input")
+	if list == nil {
 		return nil, err
 	}
-	out := make(fault.List, len(faults))
-	for i, f := range faults {
+	for _, f := range list {
 		if f.Code == fault.Forbidden || f.Code == fault.Unauthenticated {
 			return nil, f
 		}
+	}
+	return list, nil
+}
+
+// below gives the faults in an error with their fields below a path, nil where it has none.
+func below(err error, path ...string) fault.List {
+	var out fault.List
+	for _, f := range faultsOf(err) {
 		told := *f
 		if len(f.Field) > 0 {
-			told.Field = slices.Concat([]string{"input"}, f.Field)
+			told.Field = slices.Concat(path, f.Field)
 		}
-		out[i] = &told
+		out = append(out, &told)
 	}
-	return out, nil
+	return out
 }
 
 // find reads the object that an input field names by its global id. The error is a fault NOT_FOUND of the field where

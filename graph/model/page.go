@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"stockbridge/ent"
+	"stockbridge/internal/database"
 )
 
 // Page is one page of a list of rows (Relay: a connection).
@@ -45,6 +46,8 @@ type (
 	ChannelLevelEdge            = Edge[ent.ChannelLevel]
 	ConnectionConnection        = Page[ent.Connection]
 	ConnectionEdge              = Edge[ent.Connection]
+	LevelChangeConnection       = Page[database.LevelChange]
+	LevelChangeEdge             = Edge[database.LevelChange]
 	ListingConnection           = Page[ent.Listing]
 	ListingEdge                 = Edge[ent.Listing]
 	MerchantConnection          = Page[ent.Merchant]
