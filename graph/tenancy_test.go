@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -55,6 +56,7 @@ func TestPartnerSeesItsMerchantsAlone(t *testing.T) {
 					if its.refused() != "FORBIDDEN" {
 						t.Errorf("tokens: %s", its.raw)
 					}
+				case of == w.alpha && its.refused() == "NOT_FOUND merchantId": // a list that is worked out for one merchant
 				case len(its.Errors) > 0:
 					t.Errorf("%s\nanswers %.2000s", document, its.raw)
 				case of == w.beta && !strings.Contains(its.raw, "BETA"):
@@ -63,7 +65,7 @@ func TestPartnerSeesItsMerchantsAlone(t *testing.T) {
 			}
 		}
 		for _, def := range w.schema.Schema().Types {
-			ofMutations := strings.HasSuffix(def.Name, "Payload") || def.Name == "UserError"
+			ofMutations := strings.HasSuffix(def.Name, "Payload") || def.Name == "UserError" || def.Name == "ScheduleWarning"
 			root := def == w.schema.Schema().Query || def == w.schema.Schema().Mutation || def == w.schema.Schema().Subscription
 			if def.Kind == ast.Object && !def.BuiltIn && !ofMutations && !root && !seen[def.Name] {
 				t.Errorf("no path led to %s", def.Name)
@@ -155,6 +157,9 @@ func (w *world) literal(name string, typ *ast.Type, of tenant) string {
 			return `"ALPHA-BIKE"`
 		}
 		return `"BETA-BIKE"`
+	case typ.NamedType == "Time":
+		hour := map[string]int{"from": -1}[name]
+		return fmt.Sprintf("%q", w.db.Now().Add(time.Duration(hour)*time.Hour).Format(time.RFC3339))
 	case typ.NamedType == "Boolean":
 		return "true"
 	case slices.Contains([]string{"Int", "Float", "Quantity", "Decimal"}, typ.NamedType):
