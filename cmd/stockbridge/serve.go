@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"stockbridge/graph"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
@@ -108,6 +110,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 		Present:      graph.ErrorPresenter(i.log),
 		Once:         access.NewOnce(a.db, a.sealer),
 		Ready:        a.db.Ping,
+		Metrics:      []prometheus.Collector{syncMetrics{a.pipeline}},
 		Log:          i.log,
 		Origins:      c.AllowOrigin,
 	})

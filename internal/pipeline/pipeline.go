@@ -49,7 +49,8 @@ type Pipeline struct {
 	running map[int64]context.CancelCauseFunc // by run
 	pulls   map[int64]*pull                   // by warehouse
 	marks   map[int64]bool                    // plan marks that a pull under way will meet itself
-	behind  map[int64]bool                    // by merchant that is being planned behind a request: true to go once more
+	totals  Totals
+	behind  map[int64]bool // by merchant that is being planned behind a request: true to go once more
 }
 
 var (
