@@ -3382,6 +3382,16 @@ enum ScheduleWarningCode {
   FULL_MORE_THAN_DAILY
 }
 
+extend type TestWarehousePayload {
+  "What was asked, and where; null where nothing was."
+  tried: String
+}
+
+extend type TestStorePayload {
+  "What was asked, and where; null where nothing was."
+  tried: String
+}
+
 # ------------------------------------------------------------------------------------------------------- Catalog problems
 
 extend type Query {
@@ -5345,6 +5355,8 @@ func (ec *executionContext) childFields_TestStorePayload(ctx context.Context, fi
 		return ec.fieldContext_TestStorePayload_durationMs(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_TestStorePayload_userErrors(ctx, field)
+	case "tried":
+		return ec.fieldContext_TestStorePayload_tried(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TestStorePayload", field.Name)
 }
@@ -5359,6 +5371,8 @@ func (ec *executionContext) childFields_TestWarehousePayload(ctx context.Context
 		return ec.fieldContext_TestWarehousePayload_durationMs(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_TestWarehousePayload_userErrors(ctx, field)
+	case "tried":
+		return ec.fieldContext_TestWarehousePayload_tried(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TestWarehousePayload", field.Name)
 }
@@ -23069,6 +23083,29 @@ func (ec *executionContext) fieldContext_TestStorePayload_userErrors(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _TestStorePayload_tried(ctx context.Context, field graphql.CollectedField, obj *model.TestStorePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TestStorePayload_tried(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TestStorePayload_tried(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TestStorePayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _TestWarehousePayload_ok(ctx context.Context, field graphql.CollectedField, obj *model.TestWarehousePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23168,6 +23205,29 @@ func (ec *executionContext) fieldContext_TestWarehousePayload_userErrors(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _TestWarehousePayload_tried(ctx context.Context, field graphql.CollectedField, obj *model.TestWarehousePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TestWarehousePayload_tried(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TestWarehousePayload_tried(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TestWarehousePayload", field, false, false, "String")
 }
 
 func (ec *executionContext) _Token_id(ctx context.Context, field graphql.CollectedField, obj *ent.Token) (ret graphql.Marshaler) {
@@ -37697,6 +37757,11 @@ func (ec *executionContext) _TestStorePayload(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "tried":
+			out.Values[i] = ec._TestStorePayload_tried(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -37743,6 +37808,11 @@ func (ec *executionContext) _TestWarehousePayload(ctx context.Context, sel ast.S
 		case "userErrors":
 			out.Values[i] = ec._TestWarehousePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tried":
+			out.Values[i] = ec._TestWarehousePayload_tried(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

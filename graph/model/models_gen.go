@@ -1233,6 +1233,8 @@ type TestStorePayload struct {
 	DurationMs *int64 `json:"durationMs,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+	// What was asked, and where; null where nothing was.
+	Tried *string `json:"tried,omitempty"`
 }
 
 // A warehouse to test.
@@ -1251,6 +1253,8 @@ type TestWarehousePayload struct {
 	DurationMs *int64 `json:"durationMs,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+	// What was asked, and where; null where nothing was.
+	Tried *string `json:"tried,omitempty"`
 }
 
 // Which tokens to list. All that is given must hold.
