@@ -30,12 +30,14 @@ var arrows = map[string][]string{
 	"cmd/...":                {"..."},
 	"ent/...":                {"ent/schema/..."},
 	"ent/schema/...":         {},
-	"graph/...":              {"internal/pipeline", "internal/platform", "internal/cron", "internal/warehouse/...", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
+	"graph/...":              {"internal/pipeline", "internal/catalog", "internal/platform", "internal/cron", "internal/warehouse/...", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/access":        {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/activity":      {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
+	"internal/catalog":       {"internal/csvread", "internal/database", "internal/activity", "internal/fault", "ent/..."},
 	"internal/channel":       {"internal/inventory", "internal/fault"},
 	"internal/channel/...":   {"internal/channel", "internal/exchange", "internal/outbound", "internal/fault"},
 	"internal/cron":          {"internal/pipeline", "internal/schedule", "internal/database", "internal/fault", "ent/..."},
+	"internal/csvread":       {},
 	"internal/dashboard":     {},
 	"internal/database/...":  {"internal/inventory", "internal/schedule", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/demo":          {},
@@ -50,7 +52,7 @@ var arrows = map[string][]string{
 	"internal/schedule":      {"internal/fault"},
 	"internal/server":        {"graph/...", "internal/access", "internal/dashboard", "internal/fault"},
 	"internal/warehouse":     {"internal/inventory", "internal/fault"},
-	"internal/warehouse/...": {"internal/warehouse", "internal/exchange", "internal/outbound", "internal/fault"},
+	"internal/warehouse/...": {"internal/warehouse", "internal/csvread", "internal/exchange", "internal/outbound", "internal/fault"},
 }
 
 // matches tells whether a pattern of arrows names a package.
