@@ -60,7 +60,7 @@ func (db *DB) CreateListing(ctx context.Context, in CreateListing) (*ent.Listing
 			SetNillableInventoryEnabled(in.InventoryEnabled).SetNillableMaxQuantity(in.MaxQuantity).
 			SetNillableName(c.optional("name", in.Name, maxText)).SetNillablePrice(c.price(in.Price)).
 			SetNillableWeight(c.weight(in.Weight)).SetNillableImageURL(c.webAddress("imageUrl", in.ImageURL)).
-			SetNillableDescription(c.optional("description", in.Description, 65535))
+			SetNillableDescription(c.description(in.Description))
 		if err := c.faults.Or(); err != nil {
 			return nil, err
 		}
@@ -118,7 +118,7 @@ func (db *DB) UpdateListing(ctx context.Context, merchantID, id int64, in Update
 			put(c.webAddress("imageUrl", in.ImageURL.Value), u.SetImageURL, u.ClearImageURL)
 		}
 		if in.Description.Set {
-			put(c.optional("description", in.Description.Value, 65535), u.SetDescription, u.ClearDescription)
+			put(c.description(in.Description.Value), u.SetDescription, u.ClearDescription)
 		}
 		if err := c.faults.Or(); err != nil {
 			return nil, err
@@ -157,7 +157,7 @@ func (t *tx) listed(ctx context.Context, c *check, merchantID int64, sku string)
 	sku = c.name("sku", sku)
 	p, err := t.ent.Product.Query().Where(product.MerchantID(merchantID), product.Sku(sku)).Only(ctx)
 	if sku != "" && ent.IsNotFound(err) {
-		c.add("sku", fault.NotFound, "the catalog has no product with the SKU %.80q: create it first", sku)
+		c.noProduct(sku)
 	}
 	return p, ent.MaskNotFound(err)
 }
@@ -194,6 +194,13 @@ func (c *check) weight(s *string) *string {
 		c.add("weight", fault.Invalid, "%.40q is no weight: write a decimal with its unit, such as 1.5 kg", *s)
 	}
 	return s
+}
+
+func (c *check) description(s *string) *string { return c.optional("description", s, 65535) }
+
+// noProduct refuses to list what the catalog does not have.
+func (c *check) noProduct(sku string) {
+	c.add("sku", fault.NotFound, "the catalog has no product with the SKU %.80q: create it first", sku)
 }
 
 func equal[T comparable](a, b *T) bool {
