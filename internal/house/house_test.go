@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"graph/...":              {"internal/pipeline", "internal/catalog", "internal/platform", "internal/cron", "internal/warehouse/...", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/access":        {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/activity":      {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
-	"internal/catalog":       {"internal/csvread", "internal/sortfile", "internal/database", "internal/activity", "internal/fault", "ent/..."},
+	"internal/catalog":       {"internal/csvread", "internal/sortfile", "internal/database", "internal/activity", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/channel":       {"internal/inventory", "internal/fault"},
 	"internal/channel/...":   {"internal/channel", "internal/exchange", "internal/outbound", "internal/fault"},
 	"internal/cron":          {"internal/pipeline", "internal/schedule", "internal/database", "internal/fault", "ent/..."},
