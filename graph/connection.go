@@ -17,7 +17,7 @@ func (q query) Connections(ctx context.Context, first *int64, after *string, las
 	w.id("merchantId", connection.FieldMerchantID, "Merchant", given(in).MerchantID)
 	w.id("warehouseId", connection.FieldWarehouseID, "Warehouse", given(in).WarehouseID)
 	w.id("storeId", connection.FieldStoreID, "Store", given(in).StoreID)
-	w.text(connection.FieldName, given(in).Name)
+	w.text("name", connection.FieldName, given(in).Name)
 	equal(&w, connection.FieldEnabled, given(in).Enabled)
 	equal(&w, connection.FieldInventoryEnabled, given(in).InventoryEnabled)
 	p, err := list(ctx, q.Reader.Connection.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
@@ -178,7 +178,7 @@ func (m mutation) toggle(ctx context.Context, id string, set func(ctx context.Co
 		behind = m.replan(ctx, row.MerchantID)
 		m.reschedule(ctx, row.ID)
 		if follow != nil {
-			if run, err = follow(ctx, now); err != nil {
+			if run, err = follow(context.WithoutCancel(ctx), now); err != nil {
 				return nil, false, nil, err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"stockbridge/ent/activity"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/database"
 )
@@ -128,6 +129,13 @@ func TestWhere(t *testing.T) {
 				t.Errorf("%s(where: %s) gives %q, want %q", tt.list, tt.where, got, tt.want)
 			}
 		}
+		many := make([]string, 1001)
+		if got := w.ask(admin, `query($in: [String!]) { listings(where: {sku: {in: $in}}) { totalCount } }`, vars{"in": many}).refused(); got != "TOO_MANY where,sku,in" {
+			t.Errorf("1001 SKUs: %q", got)
+		}
+		if got := w.ask(admin, `query($in: [String!]) { channelLevels(where: {channelSku: {in: $in}}) { totalCount } }`, vars{"in": many[:1000]}).refused(); got != "" {
+			t.Errorf("1000 SKUs: %q", got)
+		}
 		// spec 6: a bad id is a named code and the field.
 		for list, where := range map[string]string{"warehouseLevels": `{facilityId: "x"}`, "channelLevels": `{storeId: "` + id("Warehouse", 1) + `"}`, "tokens": `{merchantId: ""}`} {
 			field := strings.Trim(strings.SplitN(where, ":", 2)[0], "{")
@@ -169,6 +177,11 @@ func TestOrders(t *testing.T) {
 				}
 			}
 		}
+		w.rows.Activity.Create().SetMerchantID(99).SetKind(enum.QuantityChanged).SetSku("lost").SaveX(t.Context())
+		if lost := w.data(admin, "activities.nodes.0", `{ activities(first: 1) { nodes { sku merchant { name } } } }`); brief(lost) != `{"merchant":null,"sku":"lost"}` {
+			t.Errorf("a fact that outlived its merchant: %s", brief(lost))
+		}
+		w.rows.Activity.Delete().Where(activity.Sku("lost")).ExecX(t.Context())
 		newest := w.data(admin, "activities.nodes.0.sku", `{ activities { nodes { sku } } }`)
 		if newest != "BETA-BIKE" {
 			t.Errorf("activities begin with %v, want the newest first", newest)

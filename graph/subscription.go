@@ -10,6 +10,7 @@ import (
 	"stockbridge/ent"
 	entactivity "stockbridge/ent/activity"
 	"stockbridge/ent/channellevel"
+	"stockbridge/ent/feedhorizon"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/ent/syncrun"
 	"stockbridge/ent/warehouselevel"
@@ -29,7 +30,7 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 	filter.Kinds = kinds
 	var position int64
 	if after != nil {
-		position, err = readActivityCursor(*after)
+		position, err = s.resume(ctx, filter.MerchantID, *after)
 	} else {
 		position, err = s.now(ctx, filter.MerchantID)
 	}
@@ -167,6 +168,25 @@ func (s subscription) filter(ctx context.Context, merchantID string, sku, storeI
 		f.WarehouseID = warehouse.ID
 	}
 	return f, nil
+}
+
+// CursorExpired is the code of a cursor that is older than what is kept.
+const CursorExpired fault.Code = "CURSOR_EXPIRED"
+
+// resume is the position that a cursor stands for. Faults: INVALID_CURSOR and CURSOR_EXPIRED of "after".
+func (s subscription) resume(ctx context.Context, merchantID int64, cursor string) (int64, error) {
+	position, err := readActivityCursor(cursor)
+	if err != nil {
+		return 0, err
+	}
+	horizon, err := s.Reader.FeedHorizon.Query().Where(feedhorizon.MerchantID(merchantID)).Only(ctx)
+	if ent.MaskNotFound(err) != nil {
+		return 0, err
+	}
+	if horizon != nil && position <= horizon.ActivityID {
+		return 0, fault.At("after", CursorExpired, "what came right after this cursor is no longer kept: read activities anew, and go on from the newest")
+	}
+	return position, nil
 }
 
 // now is the position after all that has happened. It is taken before a subscription is answered, so that what the client

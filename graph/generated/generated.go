@@ -61,6 +61,8 @@ type ComplexityRoot struct {
 
 type ActivityResolver interface {
 	Cursor(ctx context.Context, obj *ent.Activity) (string, error)
+
+	Merchant(ctx context.Context, obj *ent.Activity) (*ent.Merchant, error)
 }
 type ChannelLevelResolver interface {
 	Product(ctx context.Context, obj *ent.ChannelLevel) (*ent.Product, error)
@@ -111,6 +113,8 @@ type MutationResolver interface {
 	ReportWarehouseLevels(ctx context.Context, input model.ReportWarehouseLevelsInput) (*model.ReportWarehouseLevelsPayload, error)
 	CreateToken(ctx context.Context, input model.CreateTokenInput) (*model.CreateTokenPayload, error)
 	RevokeToken(ctx context.Context, input model.RevokeTokenInput) (*model.RevokeTokenPayload, error)
+	ReleaseSync(ctx context.Context, input model.ReleaseSyncInput) (*model.ReleaseSyncPayload, error)
+	RejectSync(ctx context.Context, input model.RejectSyncInput) (*model.RejectSyncPayload, error)
 }
 type PartitionStrategyResolver interface {
 	Buffer(ctx context.Context, obj *ent.PartitionStrategy) (*model.PartitionBuffer, error)
@@ -226,6 +230,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProductOrder", ec.unmarshalInputProductOrder),
 			graphql.NewInputUnmarshaler("ProductWhere", ec.unmarshalInputProductWhere),
 			graphql.NewInputUnmarshaler("PushWarehouseInput", ec.unmarshalInputPushWarehouseInput),
+			graphql.NewInputUnmarshaler("RejectSyncInput", ec.unmarshalInputRejectSyncInput),
+			graphql.NewInputUnmarshaler("ReleaseSyncInput", ec.unmarshalInputReleaseSyncInput),
 			graphql.NewInputUnmarshaler("ReportWarehouseLevelsInput", ec.unmarshalInputReportWarehouseLevelsInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
 			graphql.NewInputUnmarshaler("ScheduleRuleInput", ec.unmarshalInputScheduleRuleInput),
@@ -593,7 +599,7 @@ type Subscription {
   """
   activity(
     "The merchant's id." merchantId: ID!
-    "Only of this product or warehouse SKU." sku: String
+    "Only of this product, warehouse or channel SKU." sku: String
     "Only of this store." storeId: ID
     "Only of this warehouse." warehouseId: ID
     "Only of these kinds." kinds: [ActivityKind!]
@@ -604,7 +610,7 @@ type Subscription {
   "The warehouse levels of a merchant, each as it stands after a report changed it."
   warehouseLevelChanged("The merchant's id." merchantId: ID!, "Only of this SKU." sku: String, "Only of this warehouse." warehouseId: ID): WarehouseLevel!
   "The channel levels of a merchant, each as it stands after it was planned anew, pushed, refused or held back."
-  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product or warehouse SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
+  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product, warehouse or channel SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
 }
 
 # ----------------------------------------------------------------------------------------------------------------- Shared
@@ -709,7 +715,7 @@ enum OrderDirection {
 input StringFilter {
   "Is this text."
   eq: String
-  "Is one of these texts; none match an empty list."
+  "Is one of these texts, up to 1,000; none match an empty list."
   in: [String!]
   "Begins with this text."
   prefix: String
@@ -3081,8 +3087,8 @@ type Activity implements Node {
   sku: String!
   "The SKU that the store knows; null where no store is concerned."
   channelSku: String
-  "Whose it is."
-  merchant: Merchant!
+  "Whose it is; null where the merchant is gone."
+  merchant: Merchant
   "The warehouse; null where none is concerned, or it is gone."
   warehouse: Warehouse
   "The facility; null where none is concerned, or it is gone."
@@ -3201,6 +3207,77 @@ type InventoryItem {
     "Only what comes before this cursor." before: String
     "In which order. Left out: newest first." orderBy: ActivityOrder
   ): ActivityConnection!
+}
+
+# ------------------------------------------------------------------------------------------------------------- Held reports
+
+extend type Mutation {
+  """
+  Lets a report through that was held: a complete report that was empty, or would have lowered more than ` + "`" + `maxDropPercent` + "`" + ` of the known SKUs to
+  zero. The HELD run goes on with it: it is recorded as it was read, planned and pushed.
+  """
+  releaseSync("Which report." input: ReleaseSyncInput!): ReleaseSyncPayload!
+  "Turns a held report down: nothing of it is recorded, its file is put aside, and the run ends CANCELED."
+  rejectSync("Which report." input: RejectSyncInput!): RejectSyncPayload!
+}
+
+extend type Warehouse {
+  "The complete report that waits for an operator's word; null when none does."
+  heldReport: HeldReport
+}
+
+"A complete report that was held, because it was empty or would have lowered too many SKUs to zero. It waits to be released or rejected, unless a later report takes its place."
+type HeldReport implements Node {
+  "The global id."
+  id: ID!
+  "Whose it is."
+  merchant: Merchant!
+  "The warehouse that made it."
+  warehouse: Warehouse!
+  "The run that ended HELD for it; null for levels that a warehouse reported itself."
+  run: SyncRun
+  "What the report is called: a file's name, for instance."
+  name: String!
+  "Why it is held."
+  reason: String!
+  "How many levels it has."
+  levels: Int!
+  "Whether an operator has let it through, and it is about to be recorded."
+  released: Boolean!
+  "Since when it is held."
+  createdAt: Time!
+}
+
+"A held report to let through: give ` + "`" + `runId` + "`" + `, or for a warehouse that reports by itself ` + "`" + `warehouseId` + "`" + `."
+input ReleaseSyncInput @oneOf {
+  "The run that ended HELD."
+  runId: ID
+  "The warehouse of the PUSH platform whose report is held."
+  warehouseId: ID
+}
+
+"What came of ` + "`" + `releaseSync` + "`" + `."
+type ReleaseSyncPayload {
+  "The run, which goes on; null where it failed, and for a warehouse that reports by itself."
+  run: SyncRun
+  "What the caller can mend; where there is any, nothing was changed."
+  userErrors: [UserError!]!
+}
+
+"A held report to turn down: give ` + "`" + `runId` + "`" + `, or for a warehouse that reports by itself ` + "`" + `warehouseId` + "`" + `."
+input RejectSyncInput @oneOf {
+  "The run that ended HELD."
+  runId: ID
+  "The warehouse of the PUSH platform whose report is held."
+  warehouseId: ID
+}
+
+"What came of ` + "`" + `rejectSync` + "`" + `."
+type RejectSyncPayload {
+  "The run, CANCELED now; null where it failed, and for a warehouse that reports by itself."
+  run: SyncRun
+  "What the caller can mend; where there is any, nothing was changed."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 }
@@ -3666,6 +3743,30 @@ func (ec *executionContext) childFields_FileColumns(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type FileColumns", field.Name)
 }
 
+func (ec *executionContext) childFields_HeldReport(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_HeldReport_id(ctx, field)
+	case "merchant":
+		return ec.fieldContext_HeldReport_merchant(ctx, field)
+	case "warehouse":
+		return ec.fieldContext_HeldReport_warehouse(ctx, field)
+	case "run":
+		return ec.fieldContext_HeldReport_run(ctx, field)
+	case "name":
+		return ec.fieldContext_HeldReport_name(ctx, field)
+	case "reason":
+		return ec.fieldContext_HeldReport_reason(ctx, field)
+	case "levels":
+		return ec.fieldContext_HeldReport_levels(ctx, field)
+	case "released":
+		return ec.fieldContext_HeldReport_released(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_HeldReport_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HeldReport", field.Name)
+}
+
 func (ec *executionContext) childFields_InventoryItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
@@ -3938,6 +4039,26 @@ func (ec *executionContext) childFields_ProductEdge(ctx context.Context, field g
 		return ec.fieldContext_ProductEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RejectSyncPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "run":
+		return ec.fieldContext_RejectSyncPayload_run(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RejectSyncPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RejectSyncPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReleaseSyncPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "run":
+		return ec.fieldContext_ReleaseSyncPayload_run(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReleaseSyncPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReleaseSyncPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReportWarehouseLevelsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4454,6 +4575,8 @@ func (ec *executionContext) childFields_Warehouse(ctx context.Context, field gra
 		return ec.fieldContext_Warehouse_updatedAt(ctx, field)
 	case "version":
 		return ec.fieldContext_Warehouse_version(ctx, field)
+	case "heldReport":
+		return ec.fieldContext_Warehouse_heldReport(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Warehouse", field.Name)
 }
@@ -5060,6 +5183,34 @@ func (ec *executionContext) field_Mutation_enableInventory_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.EnableInventoryInput, error) {
 			return ec.unmarshalNEnableInventoryInput2stockbridgeᚋgraphᚋmodelᚐEnableInventoryInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rejectSync_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RejectSyncInput, error) {
+			return ec.unmarshalNRejectSyncInput2stockbridgeᚋgraphᚋmodelᚐRejectSyncInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_releaseSync_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ReleaseSyncInput, error) {
+			return ec.unmarshalNReleaseSyncInput2stockbridgeᚋgraphᚋmodelᚐReleaseSyncInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6363,14 +6514,14 @@ func (ec *executionContext) _Activity_merchant(ctx context.Context, field graphq
 			return ec.fieldContext_Activity_merchant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Merchant(ctx)
+			return ec.Resolvers.Activity().Merchant(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Merchant) graphql.Marshaler {
-			return ec.marshalNMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
+			return ec.marshalOMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Activity_merchant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -6378,7 +6529,7 @@ func (ec *executionContext) fieldContext_Activity_merchant(_ context.Context, fi
 		Object:     "Activity",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Merchant(ctx, field)
 		},
@@ -10214,6 +10365,240 @@ func (ec *executionContext) fieldContext_FileExchangeWarehouseSettings_files(_ c
 	return graphql.NewScalarFieldContext("FileExchangeWarehouseSettings", field, false, false, "String")
 }
 
+func (ec *executionContext) _HeldReport_id(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNID2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "ID")
+}
+
+func (ec *executionContext) _HeldReport_merchant(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_merchant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Merchant(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Merchant) graphql.Marshaler {
+			return ec.marshalNMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_merchant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HeldReport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Merchant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HeldReport_warehouse(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_warehouse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warehouse(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
+			return ec.marshalNWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_warehouse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HeldReport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warehouse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HeldReport_run(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
+			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HeldReport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HeldReport_name(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldReport_reason(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldReport_levels(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_levels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Levels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_levels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "Int")
+}
+
+func (ec *executionContext) _HeldReport_released(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_released(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Released, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_released(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _HeldReport_createdAt(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "Time")
+}
+
 func (ec *executionContext) _HttpStoreSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.HTTPStoreSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13056,6 +13441,94 @@ func (ec *executionContext) fieldContext_Mutation_revokeToken(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_releaseSync(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_releaseSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReleaseSync(ctx, fc.Args["input"].(model.ReleaseSyncInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ReleaseSyncPayload) graphql.Marshaler {
+			return ec.marshalNReleaseSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐReleaseSyncPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_releaseSync(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReleaseSyncPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_releaseSync_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rejectSync(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rejectSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RejectSync(ctx, fc.Args["input"].(model.RejectSyncInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RejectSyncPayload) graphql.Marshaler {
+			return ec.marshalNRejectSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐRejectSyncPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rejectSync(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RejectSyncPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rejectSync_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15000,6 +15473,134 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields___Schema(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RejectSyncPayload_run(ctx context.Context, field graphql.CollectedField, obj *model.RejectSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RejectSyncPayload_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
+			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RejectSyncPayload_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RejectSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RejectSyncPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.RejectSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RejectSyncPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*fault.Error) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖstockbridgeᚋinternalᚋfaultᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RejectSyncPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RejectSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReleaseSyncPayload_run(ctx context.Context, field graphql.CollectedField, obj *model.ReleaseSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseSyncPayload_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
+			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseSyncPayload_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReleaseSyncPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReleaseSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseSyncPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*fault.Error) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖstockbridgeᚋinternalᚋfaultᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseSyncPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
 		},
 	}
 	return fc, nil
@@ -19333,6 +19934,38 @@ func (ec *executionContext) _Warehouse_version(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Warehouse_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Warehouse", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Warehouse_heldReport(ctx context.Context, field graphql.CollectedField, obj *ent.Warehouse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Warehouse_heldReport(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HeldReport(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.HeldReport) graphql.Marshaler {
+			return ec.marshalOHeldReport2ᚖstockbridgeᚋentᚐHeldReport(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Warehouse_heldReport(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Warehouse",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HeldReport(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _WarehouseConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Warehouse]) (ret graphql.Marshaler) {
@@ -23791,6 +24424,104 @@ func UnmarshalPushWarehouseInput(ctx context.Context, raw any) (model.PushWareho
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRejectSyncInput(ctx context.Context, obj any) (model.RejectSyncInput, error) {
+	var it model.RejectSyncInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"runId", "warehouseId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "runId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RunID = data
+		case "warehouseId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("warehouseId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WarehouseID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRejectSyncInput unmarshals raw into the RejectSyncInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRejectSyncInput(ctx context.Context, raw any) (model.RejectSyncInput, error) {
+	var out model.RejectSyncInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RejectSyncInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputReleaseSyncInput(ctx context.Context, obj any) (model.ReleaseSyncInput, error) {
+	var it model.ReleaseSyncInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"runId", "warehouseId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "runId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RunID = data
+		case "warehouseId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("warehouseId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WarehouseID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReleaseSyncInput unmarshals raw into the ReleaseSyncInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReleaseSyncInput(ctx context.Context, raw any) (model.ReleaseSyncInput, error) {
+	var out model.ReleaseSyncInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReleaseSyncInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputReportWarehouseLevelsInput(ctx context.Context, obj any) (model.ReportWarehouseLevelsInput, error) {
 	var it model.ReportWarehouseLevelsInput
 	if obj == nil {
@@ -25928,6 +26659,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Listing(ctx, sel, obj)
+	case *ent.HeldReport:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._HeldReport(ctx, sel, obj)
 	case *ent.Facility:
 		if obj == nil {
 			return graphql.Null
@@ -26066,7 +26802,7 @@ func (ec *executionContext) _Activity(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "merchant":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Activity_merchant(ctx, field, obj)
 				})
@@ -27737,6 +28473,82 @@ func (ec *executionContext) _FileExchangeWarehouseSettings(ctx context.Context, 
 	return out
 }
 
+var heldReportImplementors = []string{"HeldReport", "Node"}
+
+func (ec *executionContext) _HeldReport(ctx context.Context, sel ast.SelectionSet, obj *ent.HeldReport) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, heldReportImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HeldReport")
+		case "id":
+			out.Values[i] = ec._HeldReport_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "merchant":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._HeldReport_merchant(ctx, field, obj)
+				})
+		case "warehouse":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._HeldReport_warehouse(ctx, field, obj)
+				})
+		case "run":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._HeldReport_run(ctx, field, obj)
+				})
+		case "name":
+			out.Values[i] = ec._HeldReport_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._HeldReport_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "levels":
+			out.Values[i] = ec._HeldReport_levels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "released":
+			out.Values[i] = ec._HeldReport_released(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._HeldReport_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var httpStoreSettingsImplementors = []string{"HttpStoreSettings", "StoreSettings"}
 
 func (ec *executionContext) _HttpStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.HTTPStoreSettings) graphql.Marshaler {
@@ -28533,6 +29345,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "releaseSync":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_releaseSync(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rejectSync":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rejectSync(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -29197,6 +30023,82 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rejectSyncPayloadImplementors = []string{"RejectSyncPayload"}
+
+func (ec *executionContext) _RejectSyncPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RejectSyncPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rejectSyncPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RejectSyncPayload")
+		case "run":
+			out.Values[i] = ec._RejectSyncPayload_run(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RejectSyncPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var releaseSyncPayloadImplementors = []string{"ReleaseSyncPayload"}
+
+func (ec *executionContext) _ReleaseSyncPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReleaseSyncPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, releaseSyncPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReleaseSyncPayload")
+		case "run":
+			out.Values[i] = ec._ReleaseSyncPayload_run(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ReleaseSyncPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -30982,6 +31884,12 @@ func (ec *executionContext) _Warehouse(ctx context.Context, sel ast.SelectionSet
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "heldReport":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Warehouse_heldReport(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -32707,6 +33615,32 @@ func (ec *executionContext) marshalNQuantitySource2stockbridgeᚋentᚋschemaᚋ
 	return res
 }
 
+func (ec *executionContext) unmarshalNRejectSyncInput2stockbridgeᚋgraphᚋmodelᚐRejectSyncInput(ctx context.Context, v any) (model.RejectSyncInput, error) {
+	res, err := ec.unmarshalInputRejectSyncInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRejectSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐRejectSyncPayload(ctx context.Context, sel ast.SelectionSet, v *model.RejectSyncPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RejectSyncPayload!")
+		return graphql.Null
+	}
+	return ec._RejectSyncPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNReleaseSyncInput2stockbridgeᚋgraphᚋmodelᚐReleaseSyncInput(ctx context.Context, v any) (model.ReleaseSyncInput, error) {
+	res, err := ec.unmarshalInputReleaseSyncInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReleaseSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐReleaseSyncPayload(ctx context.Context, sel ast.SelectionSet, v *model.ReleaseSyncPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReleaseSyncPayload!")
+		return graphql.Null
+	}
+	return ec._ReleaseSyncPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNReportWarehouseLevelsInput2stockbridgeᚋgraphᚋmodelᚐReportWarehouseLevelsInput(ctx context.Context, v any) (model.ReportWarehouseLevelsInput, error) {
 	res, err := ec.unmarshalInputReportWarehouseLevelsInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -34105,6 +35039,13 @@ func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel as
 	_ = sel
 	res := graphql.MarshalFloatContext(*v)
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) marshalOHeldReport2ᚖstockbridgeᚋentᚐHeldReport(ctx context.Context, sel ast.SelectionSet, v *ent.HeldReport) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._HeldReport(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOHttpStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐHTTPStoreInput(ctx context.Context, v any) (*model.HTTPStoreInput, error) {

@@ -767,6 +767,38 @@ type PushWarehouseSettings struct {
 
 func (PushWarehouseSettings) IsWarehouseSettings() {}
 
+// A held report to turn down: give `runId`, or for a warehouse that reports by itself `warehouseId`.
+type RejectSyncInput struct {
+	// The run that ended HELD.
+	RunID *string `json:"runId,omitempty"`
+	// The warehouse of the PUSH platform whose report is held.
+	WarehouseID *string `json:"warehouseId,omitempty"`
+}
+
+// What came of `rejectSync`.
+type RejectSyncPayload struct {
+	// The run, CANCELED now; null where it failed, and for a warehouse that reports by itself.
+	Run *ent.SyncRun `json:"run,omitempty"`
+	// What the caller can mend; where there is any, nothing was changed.
+	UserErrors []*fault.Error `json:"userErrors"`
+}
+
+// A held report to let through: give `runId`, or for a warehouse that reports by itself `warehouseId`.
+type ReleaseSyncInput struct {
+	// The run that ended HELD.
+	RunID *string `json:"runId,omitempty"`
+	// The warehouse of the PUSH platform whose report is held.
+	WarehouseID *string `json:"warehouseId,omitempty"`
+}
+
+// What came of `releaseSync`.
+type ReleaseSyncPayload struct {
+	// The run, which goes on; null where it failed, and for a warehouse that reports by itself.
+	Run *ent.SyncRun `json:"run,omitempty"`
+	// What the caller can mend; where there is any, nothing was changed.
+	UserErrors []*fault.Error `json:"userErrors"`
+}
+
 // A report of stock, by a warehouse of the PUSH platform.
 type ReportWarehouseLevelsInput struct {
 	// The warehouse's id.
@@ -967,7 +999,7 @@ type StoreWhere struct {
 type StringFilter struct {
 	// Is this text.
 	Eq *string `json:"eq,omitempty"`
-	// Is one of these texts; none match an empty list.
+	// Is one of these texts, up to 1,000; none match an empty list.
 	In []string `json:"in,omitempty"`
 	// Begins with this text.
 	Prefix *string `json:"prefix,omitempty"`

@@ -65,7 +65,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		refuse(w, bad.status, bad.code, bad.message)
 		return
 	}
-	requestOf(ctx).operation = params.OperationName
+	requestOf(ctx).operation = fmt.Sprintf("%.100s", params.OperationName)
 	w.Header().Add("Vary", "Accept")
 	accepted := accept(r.Header.Values("Accept"))
 	if len(accepted) == 0 {
@@ -110,19 +110,30 @@ type malformed struct {
 	message string
 }
 
+// document is a request of GraphQL as clients write it.
+type document struct {
+	Query, OperationName  *string // nil where it is left out or null
+	Variables, Extensions map[string]any
+}
+
+// params is for a document whose query is there.
+func (d document) params(head http.Header) *graphql.RawParams {
+	p := &graphql.RawParams{Query: *d.Query, Variables: d.Variables, Extensions: d.Extensions, Headers: head}
+	if d.OperationName != nil {
+		p.OperationName = *d.OperationName
+	}
+	return p
+}
+
 // params reads the request. The message never repeats what was sent.
 func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *malformed) {
-	var raw struct {
-		Query                 *string
-		OperationName         *string
-		Variables, Extensions map[string]any
-	}
+	var raw document
 	switch r.Method {
 	case http.MethodGet:
 		q := r.URL.Query()
-		for name, to := range map[string]any{"query": &raw.Query, "operationName": &raw.OperationName} {
+		for name, to := range map[string]**string{"query": &raw.Query, "operationName": &raw.OperationName} {
 			if q.Has(name) {
-				*to.(**string) = ptr(q.Get(name))
+				*to = new(q.Get(name))
 			}
 		}
 		for name, to := range map[string]*map[string]any{"variables": &raw.Variables, "extensions": &raw.Extensions} {
@@ -138,10 +149,7 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		if err != nil || media != plainJSON || stated && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
 			return nil, &malformed{http.StatusUnsupportedMediaType, badRequest, "send JSON in UTF-8 with the header Content-Type: application/json"}
 		}
-		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Now().Add(bodyWait)) // not every connection has one, in tests
 		err = decode(http.MaxBytesReader(w, r.Body, s.MaxBody), &raw)
-		_ = control.SetReadDeadline(time.Time{})
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return nil, &malformed{http.StatusRequestEntityTooLarge, tooLarge, fmt.Sprintf("the request is larger than %d bytes; send it in parts", s.MaxBody)}
@@ -149,6 +157,7 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		if err != nil {
 			return nil, &malformed{http.StatusBadRequest, badRequest, `the body is not one JSON object {"query": "…", "operationName": "…", "variables": {…}}`}
 		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // from here on reading only tells whether the client is gone
 	default:
 		w.Header().Set("Allow", "GET, POST, OPTIONS")
 		return nil, &malformed{http.StatusMethodNotAllowed, badRequest, "use POST, or GET for queries"}
@@ -156,14 +165,8 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 	if raw.Query == nil || *raw.Query == "" {
 		return nil, &malformed{http.StatusBadRequest, badRequest, "query is missing: it holds the GraphQL document"}
 	}
-	params := &graphql.RawParams{Query: *raw.Query, Variables: raw.Variables, Extensions: raw.Extensions, Headers: r.Header}
-	if raw.OperationName != nil {
-		params.OperationName = *raw.OperationName
-	}
-	return params, nil
+	return raw.params(r.Header), nil
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // decode reads exactly one JSON value and keeps numbers as they are written.
 func decode(r io.Reader, into any) error {

@@ -60,6 +60,7 @@ type Server struct {
 	pace    pace
 	http    http.Server
 	exec    *engine
+	buffers sync.Pool       // of sockets that write: most are silent most of the time
 	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
 	stop    context.CancelFunc
 	sockets context.Context // ends when no more time is given: what is still open is cut off
