@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -43,12 +44,12 @@ type Importer struct {
 	mu     sync.Mutex // guards the rest
 	closed bool
 	work   sync.WaitGroup // Add only while !closed
-	live   map[int64]database.ImportCounts
+	live   Progress
 }
 
 // New makes an importer.
 func New(c Config) *Importer {
-	i := &Importer{Config: c, slots: make(chan struct{}, 2), live: map[int64]database.ImportCounts{}}
+	i := &Importer{Config: c, slots: make(chan struct{}, 2), live: Progress{}}
 	i.base, i.stop = context.WithCancel(context.Background())
 	return i
 }
@@ -69,14 +70,21 @@ func (i *Importer) Close(ctx context.Context) {
 // Changed returns a channel that is closed when an import of this process has moved on. Take it before looking.
 func (i *Importer) Changed() <-chan struct{} { return i.bell.Next() }
 
-// Live puts what an import of this process has come to so far into a row that was read; what is stored tells of its end alone.
-func (i *Importer) Live(row *ent.CatalogImport) *ent.CatalogImport {
+// Progress is how far the imports of this process are, by id; what is stored tells of their ends alone.
+type Progress map[int64]database.ImportCounts
+
+// Progress looks how far imports are. Take it before reading rows, so that an import that ends in between shows its end.
+func (i *Importer) Progress() Progress {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if c, ok := i.live[row.ID]; ok && row.Status == enum.ImportRunning {
+	return maps.Clone(i.live)
+}
+
+// Show puts the counts so far into a row of an import that goes on.
+func (p Progress) Show(row *ent.CatalogImport) {
+	if c, ok := p[row.ID]; ok && row.Status == enum.ImportRunning {
 		row.Rows, row.Created, row.Updated, row.Unchanged, row.Failed = c.Rows, c.Created, c.Updated, c.Unchanged, c.Failed
 	}
-	return row
 }
 
 // Start begins an import and returns it, and a channel that is closed at its end. The file is read to its end before it
