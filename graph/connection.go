@@ -20,7 +20,11 @@ func (q query) Connections(ctx context.Context, first *int64, after *string, las
 	w.text("name", connection.FieldName, given(in).Name)
 	equal(&w, connection.FieldEnabled, given(in).Enabled)
 	equal(&w, connection.FieldInventoryEnabled, given(in).InventoryEnabled)
-	p, err := list(ctx, q.Reader.Connection.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
+	rows := q.Reader.Connection.Query()
+	if asks(ctx, "Connection", "nextRuns") {
+		rows.WithSchedules(func(q *ent.ScheduleQuery) { q.Order(ent.Asc("id")) })
+	}
+	p, err := list(ctx, rows, w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(c *ent.Connection) int64 { return c.ID }, orderBy, map[model.ConnectionOrderField]*page.Column[ent.Connection]{
 			model.ConnectionOrderFieldName:      page.Text(connection.FieldName, func(c *ent.Connection) string { return c.Name }),
 			model.ConnectionOrderFieldPriority:  page.Number(connection.FieldPriority, func(c *ent.Connection) int64 { return int64(c.Priority) }),

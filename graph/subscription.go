@@ -10,7 +10,6 @@ import (
 	"stockbridge/ent"
 	entactivity "stockbridge/ent/activity"
 	"stockbridge/ent/channellevel"
-	"stockbridge/ent/feedhorizon"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/ent/syncrun"
 	"stockbridge/ent/warehouselevel"
@@ -30,7 +29,9 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 	filter.Kinds = kinds
 	var position int64
 	if after != nil {
-		position, err = s.resume(ctx, filter.MerchantID, *after)
+		if position, err = readActivityCursor(*after); err == nil {
+			err = s.Feed.Kept(ctx, s.Reader, filter.MerchantID, position)
+		}
 	} else {
 		position, err = s.now(ctx, filter.MerchantID)
 	}
@@ -170,25 +171,6 @@ func (s subscription) filter(ctx context.Context, merchantID string, sku, storeI
 	return f, nil
 }
 
-// CursorExpired is the code of a cursor that is older than what is kept.
-const CursorExpired fault.Code = "CURSOR_EXPIRED"
-
-// resume is the position that a cursor stands for. Faults: INVALID_CURSOR and CURSOR_EXPIRED of "after".
-func (s subscription) resume(ctx context.Context, merchantID int64, cursor string) (int64, error) {
-	position, err := readActivityCursor(cursor)
-	if err != nil {
-		return 0, err
-	}
-	horizon, err := s.Reader.FeedHorizon.Query().Where(feedhorizon.MerchantID(merchantID)).Only(ctx)
-	if ent.MaskNotFound(err) != nil {
-		return 0, err
-	}
-	if horizon != nil && position <= horizon.ActivityID {
-		return 0, fault.At("after", CursorExpired, "what came right after this cursor is no longer kept: read activities anew, and go on from the newest")
-	}
-	return position, nil
-}
-
 // now is the position after all that has happened. It is taken before a subscription is answered, so that what the client
 // does next is not missed.
 func (s subscription) now(ctx context.Context, merchantID int64) (int64, error) {
@@ -197,7 +179,8 @@ func (s subscription) now(ctx context.Context, merchantID int64) (int64, error) 
 }
 
 // follow hands out activities until ctx ends or send answers false. What cannot be read is read again later, from where
-// it was left: the stream has no gap, and does not end as if nothing more could come.
+// it was left: the stream has no gap, and does not end as if nothing more could come. Only where what comes next was
+// deleted before it was read the stream ends; whoever asks to go on is told why.
 func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, send func(*ent.Activity) bool) {
 	done := false
 	for !done {
@@ -208,7 +191,7 @@ func (s subscription) follow(ctx context.Context, position int64, filter activit
 			position = a.ID
 			return nil
 		})
-		done = done || !s.unread(ctx, err)
+		done = done || fault.CodeOf(err) == fault.CursorExpired || !s.unread(ctx, err)
 	}
 }
 

@@ -33,13 +33,14 @@ func (i *invocation) openDatabase(opts database.Options) (*database.DB, error) {
 // app is what serve and sync are made of.
 type app struct {
 	db        *database.DB
+	sealer    *access.Sealer
 	bell      *activity.Bell
 	platforms *platform.Platforms
 	pipeline  *pipeline.Pipeline
 }
 
-// open opens everything that syncs need. The caller closes pipeline and db, in this order.
-func (i *invocation) open(o outside) (*app, error) {
+// open opens everything that syncs need, of which so many run at once, 0 for the pipeline's own number. The caller closes pipeline and db, in this order.
+func (i *invocation) open(o outside, syncs int) (*app, error) {
 	for _, dir := range o.FileRoot {
 		if info, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("--file-root: %w", err)
@@ -52,12 +53,11 @@ func (i *invocation) open(o outside) (*app, error) {
 	if a.db, err = i.openDatabase(database.Options{Committed: a.bell.Ring}); err != nil {
 		return nil, err
 	}
-	sealer, err := o.sealer(a.db)
-	if err != nil {
+	if a.sealer, err = o.sealer(a.db); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
-	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}})
-	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log})
+	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: a.sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}})
+	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log, Syncs: syncs})
 	return a, nil
 }
 

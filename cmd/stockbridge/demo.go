@@ -45,7 +45,7 @@ func (c *demoCommand) Run(i *invocation) (err error) {
 	if serving.log, err = cli.logger(i.stderr); err != nil {
 		return err
 	}
-	serve := serveCommand{Listen: c.Listen, SmartFloor: 5 * time.Minute, StopGrace: time.Second, outside: outside{FileRoot: []string{files}, AllowPrivateEndpoints: true}}
+	serve := serveCommand{Listen: c.Listen, MaxSyncs: 16, SmartFloor: 5 * time.Minute, StopGrace: time.Second, outside: outside{FileRoot: []string{files}, AllowPrivateEndpoints: true}}
 
 	type place struct{ url, token string }
 	ready, served := make(chan place, 1), make(chan error, 1)

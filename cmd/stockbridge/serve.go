@@ -18,11 +18,14 @@ import (
 
 type serveCommand struct {
 	outside
-	Listen      string        `help:"The address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	AdminToken  string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
-	AllowOrigin []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
-	SmartFloor  time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
-	StopGrace   time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
+	Listen         string        `help:"The address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	AdminToken     string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
+	AllowOrigin    []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
+	SmartFloor     time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
+	ScheduleJitter time.Duration `help:"The window over which scheduled syncs that are due at the same time begin, so that they do not all at once. 0 turns it off." default:"30s"`
+	MaxSyncs       int           `help:"How many syncs run at once; others wait." default:"16"`
+	Keep           time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
+	StopGrace      time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
 }
 
 // Run serves until the invocation's context ends.
@@ -38,7 +41,16 @@ func (c *serveCommand) Run(i *invocation) error {
 // serve calls ready once requests are answered, with the server's URL and the admin token if one was made, and returns
 // when the context has ended and everything is stopped.
 func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err error) {
-	a, err := i.open(c.outside)
+	if c.Keep != 0 && c.Keep < 24*time.Hour {
+		return usageError{fmt.Errorf("--keep: %v is less than a day; who follows the feed has to have time to come back. Write 24h or more, or 0 to keep all", c.Keep)}
+	}
+	switch {
+	case c.ScheduleJitter < 0 || c.ScheduleJitter > time.Hour:
+		return usageError{fmt.Errorf("--schedule-jitter: %v is out of range; write 0s to 1h", c.ScheduleJitter)}
+	case c.MaxSyncs < 1 || c.MaxSyncs > 1000:
+		return usageError{fmt.Errorf("--max-syncs: %d is out of range; write 1 to 1000", c.MaxSyncs)}
+	}
+	a, err := i.open(c.outside, c.MaxSyncs)
 	if err != nil {
 		return err
 	}
@@ -67,11 +79,14 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err := a.pipeline.Recover(i); err != nil {
 		return err
 	}
-	jobs, err := cron.New(a.db, a.pipeline.Start, i.log)
+	jobs, err := cron.New(cron.Config{DB: a.db, Start: a.pipeline.Start, Log: i.log, Jitter: c.ScheduleJitter})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, jobs.Close()) }()
+	if err := jobs.Keep(c.Keep); err != nil {
+		return err
+	}
 	if err := jobs.Start(i); err != nil {
 		return err
 	}
@@ -81,6 +96,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 			Log: i.log, SmartFloor: c.SmartFloor}),
 		Authenticate: access.NewAuthenticator(a.db, i.log).Authenticate,
 		Present:      graph.ErrorPresenter(i.log),
+		Once:         access.NewOnce(a.db, a.sealer),
 		Ready:        a.db.Ping,
 		Log:          i.log,
 		Origins:      c.AllowOrigin,

@@ -29,7 +29,7 @@ func (c *syncCommand) Run(i *invocation) (err error) {
 	if err != nil {
 		return fmt.Errorf("--connection: %w", err)
 	}
-	a, err := i.open(c.outside)
+	a, err := i.open(c.outside, 0)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func TestSyncCommand(t *testing.T) {
 	t.Cleanup(store.Close)
 	cli := &commandLine{Database: "sqlite://" + filepath.Join(dir, "x.db")}
 	i := &invocation{Context: t.Context(), cli: cli, log: slog.New(slog.DiscardHandler), stdout: io.Discard}
-	a, err := i.open(outside{FileRoot: []string{dir}, AllowPrivateEndpoints: true})
+	a, err := i.open(outside{FileRoot: []string{dir}, AllowPrivateEndpoints: true}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

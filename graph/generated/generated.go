@@ -11,6 +11,7 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/graph/model"
+	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/warehouse/fileexchange"
 	"strconv"
@@ -74,6 +75,8 @@ type ChannelLevelResolver interface {
 }
 type ConnectionResolver interface {
 	LastRun(ctx context.Context, obj *ent.Connection) (*ent.SyncRun, error)
+
+	NextRuns(ctx context.Context, obj *ent.Connection, first *int64, mode *enum.SyncMode) ([]*model.NextRun, error)
 }
 type ImportProblemResolver interface {
 	Code(ctx context.Context, obj *ent.ImportProblem) (fault.Code, error)
@@ -145,6 +148,7 @@ type QueryResolver interface {
 	InventoryItem(ctx context.Context, merchantID string, sku string) (*model.InventoryItem, error)
 	Activities(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ActivityWhere, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
 	CatalogImports(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.CatalogImportWhere, orderBy *model.Order[model.CatalogImportOrderField]) (*model.Page[ent.CatalogImport], error)
+	CatalogProblems(ctx context.Context, merchantID string, kinds []database.CatalogProblemKind, first *int64, after *string) (*model.Page[model.CatalogProblem], error)
 }
 type ScheduleResolver interface {
 	Rules(ctx context.Context, obj *ent.Schedule) ([]*model.ScheduleRule, error)
@@ -608,8 +612,9 @@ type Mutation {
 type Subscription {
   """
   The activities of a merchant as they happen. With ` + "`" + `after` + "`" + `, first all that came since, in order, without gap or repeat. A slow client is
-  caught up from storage and never skipped. Error code ` + "`" + `INVALID_CURSOR` + "`" + ` says that ` + "`" + `after` + "`" + ` is no cursor, ` + "`" + `CURSOR_EXPIRED` + "`" + ` that it is older than what
-  is kept: read ` + "`" + `activities` + "`" + ` anew and go on from there.
+  caught up from storage and never skipped. Error code ` + "`" + `INVALID_CURSOR` + "`" + ` says that ` + "`" + `after` + "`" + ` is no cursor, ` + "`" + `CURSOR_EXPIRED` + "`" + ` that activities after it are
+  so old that they were deleted: read ` + "`" + `activities` + "`" + ` anew and follow without ` + "`" + `after` + "`" + `, or after the newest cursor read. What is deleted is older than the
+  server's ` + "`" + `--keep` + "`" + ` (90 days unless set otherwise) and none of the latest 200 of its SKU.
   """
   activity(
     "The merchant's id." merchantId: ID!
@@ -3514,6 +3519,116 @@ enum CatalogImportOrderField {
   "By when it ended."
   FINISHED_AT
 }
+
+# ---------------------------------------------------------------------------------------- Next runs, and what to beware of
+
+extend type Connection {
+  """
+  When it syncs by itself next, soonest first. A sync begins at its time or, so that many do not begin at once, up to the server's
+  ` + "`" + `--schedule-jitter` + "`" + ` later. While the connection or its inventory is disabled these are the times at which it would.
+  """
+  nextRuns("How many, 0 to 250." first: Int = 10, "Only in this mode. Left out: both." mode: SyncMode): [NextRun!]!
+}
+
+"A time at which a connection syncs by itself."
+type NextRun {
+  "How it syncs then."
+  mode: SyncMode!
+  "When it is due."
+  at: Time!
+}
+
+extend type SetSchedulePayload {
+  "What is allowed and done, and may not be what was meant."
+  warnings: [ScheduleWarning!]!
+}
+
+"What to think twice about in a schedule."
+type ScheduleWarning {
+  "What kind of warning it is."
+  code: ScheduleWarningCode!
+  "What is to be expected, and what would be better, in English."
+  message: String!
+}
+
+"What there is to warn of in a schedule."
+enum ScheduleWarningCode {
+  "Full Syncs come closer together than a day. They push every level, changed or not; Smart Syncs carry all changes."
+  FULL_MORE_THAN_DAILY
+}
+
+# ------------------------------------------------------------------------------------------------------- Catalog problems
+
+extend type Query {
+  """
+  What in a merchant's settings is about to go wrong, with words on how to mend it. It is found out anew for every page; nothing here
+  stops syncs. Empty where there is nothing to mend.
+  """
+  catalogProblems(
+    "The merchant's id." merchantId: ID!
+    "Only of these kinds. Left out: all." kinds: [CatalogProblemKind!]
+    "The most to return, up to 250; 50 where it is left out." first: Int
+    "Only what comes after this cursor." after: String
+  ): CatalogProblemConnection!
+}
+
+"A page of catalog problems, ordered by kind, then SKU."
+type CatalogProblemConnection {
+  "The page, with a cursor for each."
+  edges: [CatalogProblemEdge!]!
+  "The page, without cursors."
+  nodes: [CatalogProblem!]!
+  "Where the page stands in the list."
+  pageInfo: PageInfo!
+  "How many there are in all pages together. It is counted only when asked for, which takes time on large catalogs."
+  totalCount: Int!
+}
+
+"One of a page of catalog problems."
+type CatalogProblemEdge {
+  "Where it stands in the list, for ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: CatalogProblem!
+}
+
+"Something in a merchant's settings that is about to go wrong. What it concerns is linked; links that do not bear on its kind are null."
+type CatalogProblem {
+  "What is wrong."
+  kind: CatalogProblemKind!
+  "The SKU it is about; of a channel SKU, that. Null where it is about none."
+  sku: String
+  "SKU_LOOKS_ALIKE: another SKU of the merchant that looks like it."
+  otherSku: String
+  "What is wrong and how to mend it, in English."
+  message: String!
+  "The product that no warehouse reports, or that is listed."
+  product: Product
+  "The bundle whose component it is."
+  bundle: Product
+  "The listing."
+  listing: Listing
+  "The store."
+  store: Store
+  "The warehouse whose stock is split."
+  warehouse: Warehouse
+  "The strategy."
+  partitionStrategy: PartitionStrategy
+}
+
+"Kinds of catalog problems."
+enum CatalogProblemKind {
+  "No warehouse reports a component of a bundle, so the bundle shows 0."
+  COMPONENT_NOT_REPORTED
+  "A product is listed that no warehouse reports, and it is no bundle: the listing shows nothing."
+  LISTING_NOT_REPORTED
+  "A listing's channel SKU is that of something else that a warehouse of the store reports, which is therefore not sent to the store under its own SKU."
+  CHANNEL_SKU_SHADOWS
+  "Two SKUs of products or reports differ only in case or spaces. SKUs are compared exactly, so they are two."
+  SKU_LOOKS_ALIKE
+  "A strategy has a share for a store that no enabled connection lets take part."
+  SHARE_WITHOUT_PART
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -3666,6 +3781,56 @@ func (ec *executionContext) childFields_CatalogImportEdge(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type CatalogImportEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CatalogProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CatalogProblem_kind(ctx, field)
+	case "sku":
+		return ec.fieldContext_CatalogProblem_sku(ctx, field)
+	case "otherSku":
+		return ec.fieldContext_CatalogProblem_otherSku(ctx, field)
+	case "message":
+		return ec.fieldContext_CatalogProblem_message(ctx, field)
+	case "product":
+		return ec.fieldContext_CatalogProblem_product(ctx, field)
+	case "bundle":
+		return ec.fieldContext_CatalogProblem_bundle(ctx, field)
+	case "listing":
+		return ec.fieldContext_CatalogProblem_listing(ctx, field)
+	case "store":
+		return ec.fieldContext_CatalogProblem_store(ctx, field)
+	case "warehouse":
+		return ec.fieldContext_CatalogProblem_warehouse(ctx, field)
+	case "partitionStrategy":
+		return ec.fieldContext_CatalogProblem_partitionStrategy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogProblemConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CatalogProblemConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CatalogProblemConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CatalogProblemConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CatalogProblemConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogProblemConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogProblemEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CatalogProblemEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CatalogProblemEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogProblemEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_ChannelLevel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3760,6 +3925,8 @@ func (ec *executionContext) childFields_Connection(ctx context.Context, field gr
 		return ec.fieldContext_Connection_updatedAt(ctx, field)
 	case "version":
 		return ec.fieldContext_Connection_version(ctx, field)
+	case "nextRuns":
+		return ec.fieldContext_Connection_nextRuns(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Connection", field.Name)
 }
@@ -4244,6 +4411,16 @@ func (ec *executionContext) childFields_MerchantEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type MerchantEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_NextRun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "mode":
+		return ec.fieldContext_NextRun_mode(ctx, field)
+	case "at":
+		return ec.fieldContext_NextRun_at(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NextRun", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -4514,6 +4691,16 @@ func (ec *executionContext) childFields_ScheduleRule(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type ScheduleRule", field.Name)
 }
 
+func (ec *executionContext) childFields_ScheduleWarning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_ScheduleWarning_code(ctx, field)
+	case "message":
+		return ec.fieldContext_ScheduleWarning_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduleWarning", field.Name)
+}
+
 func (ec *executionContext) childFields_SetLocationLinksPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "connection":
@@ -4532,6 +4719,8 @@ func (ec *executionContext) childFields_SetSchedulePayload(ctx context.Context, 
 		return ec.fieldContext_SetSchedulePayload_connection(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_SetSchedulePayload_userErrors(ctx, field)
+	case "warnings":
+		return ec.fieldContext_SetSchedulePayload_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetSchedulePayload", field.Name)
 }
@@ -5157,6 +5346,28 @@ func (ec *executionContext) field_CatalogImport_problems_args(ctx context.Contex
 		return nil, err
 	}
 	args["before"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Connection_nextRuns_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "mode",
+		func(ctx context.Context, v any) (*enum.SyncMode, error) {
+			return ec.unmarshalOSyncMode2ᚖstockbridgeᚋentᚋschemaᚋenumᚐSyncMode(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["mode"] = arg1
 	return args, nil
 }
 
@@ -5949,6 +6160,44 @@ func (ec *executionContext) field_Query_catalogImports_args(ctx context.Context,
 		return nil, err
 	}
 	args["orderBy"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_catalogProblems_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "merchantId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["merchantId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "kinds",
+		func(ctx context.Context, v any) ([]database.CatalogProblemKind, error) {
+			return ec.unmarshalOCatalogProblemKind2ᚕstockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKindᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["kinds"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
 	return args, nil
 }
 
@@ -8123,6 +8372,464 @@ func (ec *executionContext) fieldContext_CatalogImportEdge_node(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _CatalogProblem_kind(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v database.CatalogProblemKind) graphql.Marshaler {
+			return ec.marshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "CatalogProblemKind")
+}
+
+func (ec *executionContext) _CatalogProblem_sku(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblem_otherSku(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_otherSku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OtherSKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_otherSku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblem_message(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblem_product(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Product, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖstockbridgeᚋentᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_bundle(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖstockbridgeᚋentᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_listing(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_listing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Listing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Listing) graphql.Marshaler {
+			return ec.marshalOListing2ᚖstockbridgeᚋentᚐListing(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_listing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Listing(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_store(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_store(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Store, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Store) graphql.Marshaler {
+			return ec.marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_store(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Store(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_warehouse(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_warehouse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warehouse, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
+			return ec.marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_warehouse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warehouse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_partitionStrategy(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_partitionStrategy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PartitionStrategy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.PartitionStrategy) graphql.Marshaler {
+			return ec.marshalOPartitionStrategy2ᚖstockbridgeᚋentᚐPartitionStrategy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_partitionStrategy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PartitionStrategy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[model.CatalogProblem]) graphql.Marshaler {
+			return ec.marshalNCatalogProblemEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblemEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.CatalogProblem) graphql.Marshaler {
+			return ec.marshalNCatalogProblem2ᚕᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblemᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖstockbridgeᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblemConnection", field, true, false, "Int")
+}
+
+func (ec *executionContext) _CatalogProblemEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblemEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblemEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CatalogProblem) graphql.Marshaler {
+			return ec.marshalNCatalogProblem2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblem(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ChannelLevel_id(ctx context.Context, field graphql.CollectedField, obj *ent.ChannelLevel) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9107,6 +9814,50 @@ func (ec *executionContext) _Connection_version(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_Connection_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Connection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Connection_nextRuns(ctx context.Context, field graphql.CollectedField, obj *ent.Connection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Connection_nextRuns(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Connection().NextRuns(ctx, obj, fc.Args["first"].(*int64), fc.Args["mode"].(*enum.SyncMode))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.NextRun) graphql.Marshaler {
+			return ec.marshalNNextRun2ᚕᚖstockbridgeᚋgraphᚋmodelᚐNextRunᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Connection_nextRuns(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Connection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NextRun(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Connection_nextRuns_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ConnectionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Connection]) (ret graphql.Marshaler) {
@@ -14990,6 +15741,52 @@ func (ec *executionContext) fieldContext_Mutation_importCatalog(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _NextRun_mode(ctx context.Context, field graphql.CollectedField, obj *model.NextRun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NextRun_mode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.SyncMode) graphql.Marshaler {
+			return ec.marshalNSyncMode2stockbridgeᚋentᚋschemaᚋenumᚐSyncMode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NextRun_mode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NextRun", field, false, false, "SyncMode")
+}
+
+func (ec *executionContext) _NextRun_at(ctx context.Context, field graphql.CollectedField, obj *model.NextRun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NextRun_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NextRun_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NextRun", field, false, false, "Time")
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16907,6 +17704,50 @@ func (ec *executionContext) fieldContext_Query_catalogImports(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_catalogProblems(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_catalogProblems(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CatalogProblems(ctx, fc.Args["merchantId"].(string), fc.Args["kinds"].([]database.CatalogProblemKind), fc.Args["first"].(*int64), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[model.CatalogProblem]) graphql.Marshaler {
+			return ec.marshalNCatalogProblemConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_catalogProblems(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblemConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_catalogProblems_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17905,6 +18746,52 @@ func (ec *executionContext) fieldContext_ScheduleRule_cron(_ context.Context, fi
 	return graphql.NewScalarFieldContext("ScheduleRule", field, false, false, "String")
 }
 
+func (ec *executionContext) _ScheduleWarning_code(ctx context.Context, field graphql.CollectedField, obj *model.ScheduleWarning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleWarning_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ScheduleWarningCode) graphql.Marshaler {
+			return ec.marshalNScheduleWarningCode2stockbridgeᚋgraphᚋmodelᚐScheduleWarningCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleWarning_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleWarning", field, false, false, "ScheduleWarningCode")
+}
+
+func (ec *executionContext) _ScheduleWarning_message(ctx context.Context, field graphql.CollectedField, obj *model.ScheduleWarning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleWarning_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleWarning_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleWarning", field, false, false, "String")
+}
+
 func (ec *executionContext) _SetLocationLinksPayload_connection(ctx context.Context, field graphql.CollectedField, obj *model.SetLocationLinksPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18051,6 +18938,38 @@ func (ec *executionContext) fieldContext_SetSchedulePayload_userErrors(_ context
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetSchedulePayload_warnings(ctx context.Context, field graphql.CollectedField, obj *model.SetSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetSchedulePayload_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ScheduleWarning) graphql.Marshaler {
+			return ec.marshalNScheduleWarning2ᚕᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarningᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetSchedulePayload_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleWarning(ctx, field)
 		},
 	}
 	return fc, nil
@@ -29001,6 +29920,171 @@ func (ec *executionContext) _CatalogImportEdge(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var catalogProblemImplementors = []string{"CatalogProblem"}
+
+func (ec *executionContext) _CatalogProblem(ctx context.Context, sel ast.SelectionSet, obj *model.CatalogProblem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogProblemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogProblem")
+		case "kind":
+			out.Values[i] = ec._CatalogProblem_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sku":
+			out.Values[i] = ec._CatalogProblem_sku(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "otherSku":
+			out.Values[i] = ec._CatalogProblem_otherSku(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._CatalogProblem_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "product":
+			out.Values[i] = ec._CatalogProblem_product(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bundle":
+			out.Values[i] = ec._CatalogProblem_bundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "listing":
+			out.Values[i] = ec._CatalogProblem_listing(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "store":
+			out.Values[i] = ec._CatalogProblem_store(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "warehouse":
+			out.Values[i] = ec._CatalogProblem_warehouse(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "partitionStrategy":
+			out.Values[i] = ec._CatalogProblem_partitionStrategy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogProblemConnectionImplementors = []string{"CatalogProblemConnection"}
+
+func (ec *executionContext) _CatalogProblemConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Page[model.CatalogProblem]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogProblemConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogProblemConnection")
+		case "edges":
+			out.Values[i] = ec._CatalogProblemConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._CatalogProblemConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CatalogProblemConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CatalogProblemConnection_totalCount(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogProblemEdgeImplementors = []string{"CatalogProblemEdge"}
+
+func (ec *executionContext) _CatalogProblemEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[model.CatalogProblem]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogProblemEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogProblemEdge")
+		case "cursor":
+			out.Values[i] = ec._CatalogProblemEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CatalogProblemEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var channelLevelImplementors = []string{"ChannelLevel", "Node"}
 
 func (ec *executionContext) _ChannelLevel(ctx context.Context, sel ast.SelectionSet, obj *ent.ChannelLevel) graphql.Marshaler {
@@ -29293,6 +30377,12 @@ func (ec *executionContext) _Connection(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "nextRuns":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Connection_nextRuns(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -31531,6 +32621,44 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 	return out
 }
 
+var nextRunImplementors = []string{"NextRun"}
+
+func (ec *executionContext) _NextRun(ctx context.Context, sel ast.SelectionSet, obj *model.NextRun) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nextRunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NextRun")
+		case "mode":
+			out.Values[i] = ec._NextRun_mode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._NextRun_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var pageInfoImplementors = []string{"PageInfo"}
 
 func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *model.PageInfo) graphql.Marshaler {
@@ -32171,6 +33299,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_catalogImports(ctx, field)
 				})
+		case "catalogProblems":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_catalogProblems(ctx, field)
+				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -32631,6 +33765,44 @@ func (ec *executionContext) _ScheduleRule(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var scheduleWarningImplementors = []string{"ScheduleWarning"}
+
+func (ec *executionContext) _ScheduleWarning(ctx context.Context, sel ast.SelectionSet, obj *model.ScheduleWarning) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleWarningImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ScheduleWarning")
+		case "code":
+			out.Values[i] = ec._ScheduleWarning_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._ScheduleWarning_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var setLocationLinksPayloadImplementors = []string{"SetLocationLinksPayload"}
 
 func (ec *executionContext) _SetLocationLinksPayload(ctx context.Context, sel ast.SelectionSet, obj *model.SetLocationLinksPayload) graphql.Marshaler {
@@ -32692,6 +33864,11 @@ func (ec *executionContext) _SetSchedulePayload(ctx context.Context, sel ast.Sel
 			}
 		case "userErrors":
 			out.Values[i] = ec._SetSchedulePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._SetSchedulePayload_warnings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -34911,6 +36088,77 @@ func (ec *executionContext) marshalNCatalogImportOrderField2stockbridgeᚋgraph�
 	return v
 }
 
+func (ec *executionContext) marshalNCatalogProblem2ᚕᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CatalogProblem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogProblem2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblem(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogProblem2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblem(ctx context.Context, sel ast.SelectionSet, v *model.CatalogProblem) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogProblem!")
+		return graphql.Null
+	}
+	return ec._CatalogProblem(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogProblemConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[model.CatalogProblem]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogProblemConnection!")
+		return graphql.Null
+	}
+	return ec._CatalogProblemConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogProblemEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[model.CatalogProblem]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogProblemEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogProblemEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[model.CatalogProblem]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogProblemEdge!")
+		return graphql.Null
+	}
+	return ec._CatalogProblemEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx context.Context, v any) (database.CatalogProblemKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := database.CatalogProblemKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx context.Context, sel ast.SelectionSet, v database.CatalogProblemKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "CatalogProblemKind!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNChannelLevel2ᚕᚖstockbridgeᚋentᚐChannelLevelᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.ChannelLevel) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -35719,6 +36967,30 @@ func (ec *executionContext) marshalNMissingSkuPolicy2stockbridgeᚋentᚋschema�
 	return res
 }
 
+func (ec *executionContext) marshalNNextRun2ᚕᚖstockbridgeᚋgraphᚋmodelᚐNextRunᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.NextRun) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNextRun2ᚖstockbridgeᚋgraphᚋmodelᚐNextRun(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNNextRun2ᚖstockbridgeᚋgraphᚋmodelᚐNextRun(ctx context.Context, sel ast.SelectionSet, v *model.NextRun) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "NextRun!")
+		return graphql.Null
+	}
+	return ec._NextRun(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNOnExclude2stockbridgeᚋentᚋschemaᚋenumᚐOnExclude(ctx context.Context, v any) (enum.OnExclude, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := enum.OnExclude(tmp)
@@ -36185,6 +37457,40 @@ func (ec *executionContext) unmarshalNScheduleRuleType2stockbridgeᚋgraphᚋmod
 }
 
 func (ec *executionContext) marshalNScheduleRuleType2stockbridgeᚋgraphᚋmodelᚐScheduleRuleType(ctx context.Context, sel ast.SelectionSet, v model.ScheduleRuleType) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNScheduleWarning2ᚕᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarningᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ScheduleWarning) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNScheduleWarning2ᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarning(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNScheduleWarning2ᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarning(ctx context.Context, sel ast.SelectionSet, v *model.ScheduleWarning) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ScheduleWarning!")
+		return graphql.Null
+	}
+	return ec._ScheduleWarning(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNScheduleWarningCode2stockbridgeᚋgraphᚋmodelᚐScheduleWarningCode(ctx context.Context, v any) (model.ScheduleWarningCode, error) {
+	var res model.ScheduleWarningCode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNScheduleWarningCode2stockbridgeᚋgraphᚋmodelᚐScheduleWarningCode(ctx context.Context, sel ast.SelectionSet, v model.ScheduleWarningCode) graphql.Marshaler {
 	return v
 }
 
@@ -37245,6 +38551,42 @@ func (ec *executionContext) unmarshalOCatalogImportWhere2ᚖstockbridgeᚋgraph�
 	}
 	res, err := ec.unmarshalInputCatalogImportWhere(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOCatalogProblemKind2ᚕstockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKindᚄ(ctx context.Context, v any) ([]database.CatalogProblemKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]database.CatalogProblemKind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOCatalogProblemKind2ᚕstockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKindᚄ(ctx context.Context, sel ast.SelectionSet, v []database.CatalogProblemKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.ChannelLevelOrderField], error) {

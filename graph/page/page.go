@@ -41,7 +41,7 @@ type Query[T any, P, O ~func(*sql.Selector), Q any] interface {
 // for. The query is neither ordered nor limited yet. Faults: PAGE_TOO_LARGE, OUT_OF_RANGE and INVALID of "first" or
 // "last", INVALID_CURSOR of "after" or "before".
 func Of[T any, P, O ~func(*sql.Selector), Q Query[T, P, O, Q]](ctx context.Context, q Q, args Args, order Order[T], selection ast.SelectionSet) (*model.Page[T], error) {
-	size, backward, err := args.size()
+	size, backward, err := args.Size()
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +83,9 @@ func Of[T any, P, O ~func(*sql.Selector), Q Query[T, P, O, Q]](ctx context.Conte
 	return p, nil
 }
 
-// size is how many rows are asked for, and whether from the end of the list.
-func (a Args) size() (n int, backward bool, err error) {
+// Size is how many rows are asked for, and whether from the end of the list. Faults: PAGE_TOO_LARGE, OUT_OF_RANGE and
+// INVALID of "first" or "last".
+func (a Args) Size() (n int, backward bool, err error) {
 	name, size := "first", a.First
 	if a.Last != nil {
 		if a.First != nil {

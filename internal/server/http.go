@@ -80,11 +80,12 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, badRequest, "GET is for queries alone: send a mutation by POST")
 	default:
 		// Clients of plain JSON cannot tell a proxy's 4xx from ours, so there a well-formed request is answered with 200.
-		status := http.StatusOK
+		status := http.StatusBadRequest
 		if refused == nil {
-			refused = s.once(ctx, op)
-		} else if accepted[0] == graphqlJSON {
-			status = http.StatusBadRequest
+			refused, status = s.answer(ctx, w.Header(), r, params, op)
+		}
+		if accepted[0] != graphqlJSON {
+			status = http.StatusOK
 		}
 		w.Header().Set("Content-Type", accepted[0]+"; charset=utf-8")
 		w.WriteHeader(status)
@@ -283,13 +284,14 @@ func (s *Server) originAllowed(r *http.Request) bool {
 func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request, methods string) (done bool) {
 	if origin := r.Header.Get("Origin"); origin != "" && s.originAllowed(r) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Expose-Headers", replayedHeader+", Retry-After")
 	}
 	w.Header().Add("Vary", "Origin")
 	if r.Method != http.MethodOptions {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.Header().Set("Allow", methods+", OPTIONS")
 	w.WriteHeader(http.StatusNoContent)

@@ -27,6 +27,8 @@ type Config struct {
 	Authenticate func(ctx context.Context, secret string) (*access.Viewer, error)
 	// Present turns a resolver's error into what clients see; nil shows the error's own words.
 	Present graphql.ErrorPresenterFunc
+	// Once remembers answers to mutations with an Idempotency-Key; nil lets the header mean nothing.
+	Once *access.Once
 	// Ready tells in words why requests cannot be served; nil that they can.
 	Ready func(context.Context) error
 	Log   *slog.Logger

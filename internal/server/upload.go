@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,12 +137,22 @@ func keep(part *multipart.Part, files *uploads) (graphql.Upload, error) {
 	if err := os.Remove(f.Name()); err != nil {
 		return graphql.Upload{}, err
 	}
-	size, err := io.Copy(f, part)
+	sum := sha256.New()
+	size, err := io.Copy(io.MultiWriter(f, sum), part)
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
-	return graphql.Upload{File: f, Filename: part.FileName(), Size: size, ContentType: part.Header.Get("Content-Type")}, err
+	return graphql.Upload{File: kept{f, sum.Sum(nil)}, Filename: part.FileName(), Size: size, ContentType: part.Header.Get("Content-Type")}, err
 }
+
+// kept is a file that is told apart from others by what it holds (hashOf).
+type kept struct {
+	*os.File
+	sum []byte
+}
+
+// MarshalJSON writes the sum of the content.
+func (k kept) MarshalJSON() ([]byte, error) { return json.Marshal(k.sum) }
 
 // place puts a file where variables have null.
 func place(variables map[string]any, path string, upload graphql.Upload) bool {
