@@ -81,7 +81,7 @@ func TestContractHasTheNamesOfTheSpec(t *testing.T) {
 			updateMerchant updateWarehouse updateStore updateConnection updateProduct updateListing updatePartitionStrategy
 			deleteMerchant deleteWarehouse deleteStore deleteConnection deleteProduct deleteListing deletePartitionStrategy
 			setSchedule setLocationLinks setStoreLimits enableConnection disableConnection enableInventory disableInventory testWarehouse testStore
-			startSync cancelSync reportWarehouseLevels createToken revokeToken`,
+			startSync cancelSync reportWarehouseLevels importCatalog createToken revokeToken`,
 		"Subscription":   "activity syncRun warehouseLevelChanged channelLevelChanged",
 		"Viewer":         "name role merchants",
 		"WarehouseLevel": "id sku merchant warehouse facility product available onHand committed reportedAt updatedAt",
@@ -221,7 +221,8 @@ func TestEnumsAreThoseOfTheTables(t *testing.T) {
 		"Platform": enum.Platform(""), "QuantitySource": enum.QuantitySource(""), "MissingSkuPolicy": enum.MissingSKUPolicy(""), "OnExclude": enum.OnExclude(""),
 		"StoreScope": enum.StoreScope(""), "LimitAction": enum.LimitAction(""), "PartitionDistribution": enum.Distribution(""), "PartitionRemainder": enum.Remainder(""),
 		"SyncMode": enum.SyncMode(""), "SyncRunTrigger": enum.SyncTrigger(""), "SyncRunStatus": enum.SyncStatus(""), "SyncRunStep": enum.SyncStep(""),
-		"ChannelLevelStatus": enum.LevelStatus(""), "ActivityKind": enum.ActivityKind(""), "RunProblemKind": enum.ProblemKind(""), "Role": enum.Role(""),
+		"ChannelLevelStatus": enum.LevelStatus(""), "ActivityKind": enum.ActivityKind(""), "RunProblemKind": enum.ProblemKind(""), "Role": enum.Role(""), "ImportKind": enum.ImportKind(""), "ImportFormat": enum.ImportFormat(""),
+		"ImportOnError": enum.ImportOnError(""), "ImportStatus": enum.ImportStatus(""),
 	} {
 		if got, want := values(schema.Types[name]), set.Values(); !slices.Equal(got, want) {
 			t.Errorf("%s has %v, rows have %v", name, got, want)

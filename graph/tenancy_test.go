@@ -106,7 +106,7 @@ func (w *world) ids(t tenant) map[string]string {
 	out := map[string]string{}
 	for typ, row := range map[string]int64{
 		"Merchant": t.merchant, "Warehouse": t.warehouse, "Facility": t.facility, "Store": t.store, "StoreLocation": t.location, "Connection": t.connection, "Product": t.product,
-		"Listing": t.listing, "PartitionStrategy": t.strategy, "WarehouseLevel": t.level, "ChannelLevel": t.channelLevel, "SyncRun": t.run, "Activity": t.activity, "Token": t.token, "HeldReport": t.held,
+		"Listing": t.listing, "PartitionStrategy": t.strategy, "WarehouseLevel": t.level, "ChannelLevel": t.channelLevel, "SyncRun": t.run, "Activity": t.activity, "Token": t.token, "HeldReport": t.held, "CatalogImport": t.catalogImport,
 	} {
 		out[typ] = id(typ, row)
 	}
