@@ -16,11 +16,11 @@ func (q query) ChannelLevels(ctx context.Context, first *int64, after *string, l
 	w.id("storeId", channellevel.FieldStoreID, "Store", given(in).StoreID)
 	w.id("locationId", channellevel.FieldLocationID, "StoreLocation", given(in).LocationID)
 	w.id("listingId", channellevel.FieldListingID, "Listing", given(in).ListingID)
-	w.text(channellevel.FieldChannelSku, given(in).ChannelSKU)
-	w.text(channellevel.FieldSku, given(in).SKU)
+	w.text("channelSku", channellevel.FieldChannelSku, given(in).ChannelSKU)
+	w.text("sku", channellevel.FieldSku, given(in).SKU)
 	if status := given(in).Status; status != nil {
 		equal(&w, channellevel.FieldStatus, status.Eq)
-		among(&w, channellevel.FieldStatus, status.In)
+		among(&w, "status.in", channellevel.FieldStatus, status.In)
 	}
 	return q.channelLevels(ctx, w, page.Args{First: first, After: after, Last: last, Before: before}, orderBy)
 }

@@ -17,10 +17,14 @@ func (q query) Connections(ctx context.Context, first *int64, after *string, las
 	w.id("merchantId", connection.FieldMerchantID, "Merchant", given(in).MerchantID)
 	w.id("warehouseId", connection.FieldWarehouseID, "Warehouse", given(in).WarehouseID)
 	w.id("storeId", connection.FieldStoreID, "Store", given(in).StoreID)
-	w.text(connection.FieldName, given(in).Name)
+	w.text("name", connection.FieldName, given(in).Name)
 	equal(&w, connection.FieldEnabled, given(in).Enabled)
 	equal(&w, connection.FieldInventoryEnabled, given(in).InventoryEnabled)
-	p, err := list(ctx, q.Reader.Connection.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
+	rows := q.Reader.Connection.Query()
+	if asks(ctx, "Connection", "nextRuns") {
+		rows.WithSchedules(func(q *ent.ScheduleQuery) { q.Order(ent.Asc("id")) })
+	}
+	p, err := list(ctx, rows, w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(c *ent.Connection) int64 { return c.ID }, orderBy, map[model.ConnectionOrderField]*page.Column[ent.Connection]{
 			model.ConnectionOrderFieldName:      page.Text(connection.FieldName, func(c *ent.Connection) string { return c.Name }),
 			model.ConnectionOrderFieldPriority:  page.Number(connection.FieldPriority, func(c *ent.Connection) int64 { return int64(c.Priority) }),
@@ -178,7 +182,7 @@ func (m mutation) toggle(ctx context.Context, id string, set func(ctx context.Co
 		behind = m.replan(ctx, row.MerchantID)
 		m.reschedule(ctx, row.ID)
 		if follow != nil {
-			if run, err = follow(ctx, now); err != nil {
+			if run, err = follow(context.WithoutCancel(ctx), now); err != nil {
 				return nil, false, nil, err
 			}
 		}

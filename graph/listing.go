@@ -18,10 +18,11 @@ func (q query) Listings(ctx context.Context, first *int64, after *string, last *
 	w.id("merchantId", listing.FieldMerchantID, "Merchant", given(in).MerchantID)
 	w.id("storeId", listing.FieldStoreID, "Store", given(in).StoreID)
 	w.id("productId", listing.FieldProductID, "Product", given(in).ProductID)
-	w.text(listing.FieldChannelSku, given(in).ChannelSKU)
+	w.text("channelSku", listing.FieldChannelSku, given(in).ChannelSKU)
 	equal(&w, listing.FieldInventoryEnabled, given(in).InventoryEnabled)
 	rows := q.Reader.Listing.Query()
 	if f := given(in).SKU; f != nil {
+		w.few("sku.in", len(f.In))
 		var of []predicate.Product
 		for _, p := range matches(product.FieldSku, *f) {
 			of = append(of, p)

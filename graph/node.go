@@ -29,6 +29,8 @@ func (q query) Node(ctx context.Context, id string) (model.Node, error) {
 		return node(ctx, r.Connection.Query(), row)
 	case "Facility":
 		return node(ctx, r.Facility.Query(), row)
+	case "HeldReport":
+		return node(ctx, r.HeldReport.Query(), row)
 	case "Listing":
 		return node(ctx, r.Listing.Query(), row)
 	case "Merchant":

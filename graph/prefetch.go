@@ -176,6 +176,12 @@ func named[T any, P ~func(*sql.Selector), Q interface {
 	return row, o.err
 }
 
+// asks tells whether the document asks for a field of the rows on the page that is being resolved.
+func asks(ctx context.Context, typ, field string) bool {
+	return slices.ContainsFunc(graphql.CollectFields(graphql.GetOperationContext(ctx), nodes(ctx), []string{typ, "Node"}),
+		func(f graphql.CollectedField) bool { return f.Name == field })
+}
+
 func distinct[E cmp.Ordered](all []E) []E {
 	slices.Sort(all)
 	return slices.Compact(all)

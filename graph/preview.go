@@ -128,7 +128,7 @@ func changes(ctx context.Context, first *int64, after *string, where *model.Leve
 		}
 		err = run(ctx, scan)
 	}
-	if faults := below(err, path...); faults != nil {
+	if faults := below(err, path...); len(faults) > 0 {
 		return nil, faults
 	}
 	if err != nil {

@@ -1,17 +1,48 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"stockbridge/ent"
+	"stockbridge/ent/schema/enum"
 	"stockbridge/graph/model"
+	"stockbridge/graph/page"
 	"stockbridge/internal/database"
 	"stockbridge/internal/schedule"
 )
 
 type scheduleFields struct{}
+
+// NextRuns are when a connection is due (spec 3.7).
+func (f connectionFields) NextRuns(ctx context.Context, c *ent.Connection, first *int64, mode *enum.SyncMode) ([]*model.NextRun, error) {
+	n, _, err := page.Args{First: first}.Size()
+	if err != nil {
+		return nil, err
+	}
+	schedules, err := c.Schedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	runs := []*model.NextRun{}
+	for _, s := range schedules {
+		if mode != nil && s.Mode != *mode {
+			continue
+		}
+		rules, err := database.ScheduleIn(s, c.TimeZone)
+		if err != nil {
+			return nil, err
+		}
+		for _, at := range rules.Upcoming(f.DB.Now(), n) {
+			runs = append(runs, &model.NextRun{Mode: s.Mode, At: at})
+		}
+	}
+	slices.SortFunc(runs, func(a, b *model.NextRun) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Mode, b.Mode)) })
+	return runs[:min(n, len(runs))], nil
+}
 
 func (scheduleFields) Rules(_ context.Context, s *ent.Schedule) ([]*model.ScheduleRule, error) {
 	var rules []*model.ScheduleRule // its JSON is that of schedule.Rule
@@ -37,6 +68,10 @@ func (m mutation) SetSchedule(ctx context.Context, in model.SetScheduleInput) (o
 			return err
 		}
 		m.reschedule(ctx, row.ID)
+		if in.Mode == enum.Full && schedule.MoreThanDaily(rules) {
+			out.Warnings = []*model.ScheduleWarning{{Code: model.ScheduleWarningCodeFullMoreThanDaily, Message: "Full Syncs will come more often than once a day. " +
+				"Each pushes every level of the store, changed or not, and uses up what the store lets be sent; what changes goes out with Smart Syncs. One Full Sync a day, at a quiet hour, mends drift"}}
+		}
 		out.Connection, err = again(ctx, m.Reader.Connection.Query(), row.ID, "connection")
 		return err
 	})

@@ -29,7 +29,9 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 	filter.Kinds = kinds
 	var position int64
 	if after != nil {
-		position, err = readActivityCursor(*after)
+		if position, err = readActivityCursor(*after); err == nil {
+			err = s.Feed.Kept(ctx, s.Reader, filter.MerchantID, position)
+		}
 	} else {
 		position, err = s.now(ctx, filter.MerchantID)
 	}
@@ -177,7 +179,8 @@ func (s subscription) now(ctx context.Context, merchantID int64) (int64, error) 
 }
 
 // follow hands out activities until ctx ends or send answers false. What cannot be read is read again later, from where
-// it was left: the stream has no gap, and does not end as if nothing more could come.
+// it was left: the stream has no gap, and does not end as if nothing more could come. Only where what comes next was
+// deleted before it was read the stream ends; whoever asks to go on is told why.
 func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, send func(*ent.Activity) bool) {
 	done := false
 	for !done {
@@ -188,7 +191,7 @@ func (s subscription) follow(ctx context.Context, position int64, filter activit
 			position = a.ID
 			return nil
 		})
-		done = done || !s.unread(ctx, err)
+		done = done || fault.CodeOf(err) == fault.CursorExpired || !s.unread(ctx, err)
 	}
 }
 

@@ -45,6 +45,8 @@ type world struct {
 	executor   *executor.Executor
 	platforms  *platform.Platforms
 	pipeline   *pipeline.Pipeline
+	feed       *activity.Feed
+	bell       *activity.Bell
 	statements *statements
 	log        *logged
 	shop       *shop
@@ -55,7 +57,7 @@ type world struct {
 
 // tenant is one merchant with one of everything.
 type tenant struct {
-	merchant, warehouse, files, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token int64
+	merchant, warehouse, files, held, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token int64
 }
 
 // each runs a test in a world of its own on every database.
@@ -71,10 +73,9 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(t testing.TB, name string) *world {
 	t.Helper()
-	w := &world{t: t, statements: &statements{}, log: &logged{}, files: t.TempDir()}
-	bell := &activity.Bell{}
+	w := &world{t: t, statements: &statements{}, log: &logged{}, files: t.TempDir(), bell: &activity.Bell{}}
 	at := dbtest.URL(t, name)
-	w.db = dbtest.Reopen(t, at, database.Options{Committed: bell.Ring})
+	w.db = dbtest.Reopen(t, at, database.Options{Committed: w.bell.Ring})
 	driver, dsn := "pgx", at
 	if name == "sqlite" {
 		driver, dsn = "sqlite", "file:"+(&url.URL{Path: w.db.Path()}).EscapedPath()+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_time_format=sqlite"
@@ -97,15 +98,16 @@ func newWorld(t testing.TB, name string) *world {
 		cancel()
 		w.pipeline.Close(ctx)
 	})
-	jobs := must(cron.New(w.db, w.pipeline.Start, log))
+	jobs := must(cron.New(cron.Config{DB: w.db, Start: w.pipeline.Start, Log: log}))
 	t.Cleanup(func() {
 		if err := jobs.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	w.feed = activity.New(w.db, w.bell, log)
 	w.schema = graph.New(graph.Config{
 		Reader: access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements}))),
-		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: activity.New(w.db, bell, log), Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
+		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
 	})
 	w.executor = executor.New(w.schema)
 	w.executor.SetErrorPresenter(graph.ErrorPresenter(log))

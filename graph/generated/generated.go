@@ -72,6 +72,8 @@ type ComplexityRoot struct {
 
 type ActivityResolver interface {
 	Cursor(ctx context.Context, obj *ent.Activity) (string, error)
+
+	Merchant(ctx context.Context, obj *ent.Activity) (*ent.Merchant, error)
 }
 type ChannelLevelResolver interface {
 	Product(ctx context.Context, obj *ent.ChannelLevel) (*ent.Product, error)
@@ -88,6 +90,8 @@ type ChannelLevelSeriesResolver interface {
 }
 type ConnectionResolver interface {
 	LastRun(ctx context.Context, obj *ent.Connection) (*ent.SyncRun, error)
+
+	NextRuns(ctx context.Context, obj *ent.Connection, first *int64, mode *enum.SyncMode) ([]*model.NextRun, error)
 }
 type ExplainedContributionResolver interface {
 	Connection(ctx context.Context, obj *model.ExplainedContribution) (*ent.Connection, error)
@@ -152,6 +156,8 @@ type MutationResolver interface {
 	ReportWarehouseLevels(ctx context.Context, input model.ReportWarehouseLevelsInput) (*model.ReportWarehouseLevelsPayload, error)
 	CreateToken(ctx context.Context, input model.CreateTokenInput) (*model.CreateTokenPayload, error)
 	RevokeToken(ctx context.Context, input model.RevokeTokenInput) (*model.RevokeTokenPayload, error)
+	ReleaseSync(ctx context.Context, input model.ReleaseSyncInput) (*model.ReleaseSyncPayload, error)
+	RejectSync(ctx context.Context, input model.RejectSyncInput) (*model.RejectSyncPayload, error)
 }
 type PartitionStrategyResolver interface {
 	Buffer(ctx context.Context, obj *ent.PartitionStrategy) (*model.PartitionBuffer, error)
@@ -172,6 +178,7 @@ type QueryResolver interface {
 	ChannelLevels(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ChannelLevelWhere, orderBy *model.Order[model.ChannelLevelOrderField]) (*model.Page[ent.ChannelLevel], error)
 	InventoryItem(ctx context.Context, merchantID string, sku string) (*model.InventoryItem, error)
 	Activities(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ActivityWhere, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
+	CatalogProblems(ctx context.Context, merchantID string, kinds []database.CatalogProblemKind, first *int64, after *string) (*model.Page[model.CatalogProblem], error)
 	PreviewPartitionStrategy(ctx context.Context, input model.PartitionStrategyInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
 	PreviewListing(ctx context.Context, input model.ListingPreviewInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
 	PreviewBundle(ctx context.Context, input model.BundlePreviewInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
@@ -287,6 +294,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProductOrder", ec.unmarshalInputProductOrder),
 			graphql.NewInputUnmarshaler("ProductWhere", ec.unmarshalInputProductWhere),
 			graphql.NewInputUnmarshaler("PushWarehouseInput", ec.unmarshalInputPushWarehouseInput),
+			graphql.NewInputUnmarshaler("RejectSyncInput", ec.unmarshalInputRejectSyncInput),
+			graphql.NewInputUnmarshaler("ReleaseSyncInput", ec.unmarshalInputReleaseSyncInput),
 			graphql.NewInputUnmarshaler("ReportWarehouseLevelsInput", ec.unmarshalInputReportWarehouseLevelsInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
 			graphql.NewInputUnmarshaler("ScheduleRuleInput", ec.unmarshalInputScheduleRuleInput),
@@ -649,12 +658,13 @@ type Mutation {
 type Subscription {
   """
   The activities of a merchant as they happen. With ` + "`" + `after` + "`" + `, first all that came since, in order, without gap or repeat. A slow client is
-  caught up from storage and never skipped. Error code ` + "`" + `INVALID_CURSOR` + "`" + ` says that ` + "`" + `after` + "`" + ` is no cursor, ` + "`" + `CURSOR_EXPIRED` + "`" + ` that it is older than what
-  is kept: read ` + "`" + `activities` + "`" + ` anew and go on from there.
+  caught up from storage and never skipped. Error code ` + "`" + `INVALID_CURSOR` + "`" + ` says that ` + "`" + `after` + "`" + ` is no cursor, ` + "`" + `CURSOR_EXPIRED` + "`" + ` that activities after it are
+  so old that they were deleted: read ` + "`" + `activities` + "`" + ` anew and follow without ` + "`" + `after` + "`" + `, or after the newest cursor read. What is deleted is older than the
+  server's ` + "`" + `--keep` + "`" + ` (90 days unless set otherwise) and none of the latest 200 of its SKU.
   """
   activity(
     "The merchant's id." merchantId: ID!
-    "Only of this product or warehouse SKU." sku: String
+    "Only of this product, warehouse or channel SKU." sku: String
     "Only of this store." storeId: ID
     "Only of this warehouse." warehouseId: ID
     "Only of these kinds." kinds: [ActivityKind!]
@@ -665,7 +675,7 @@ type Subscription {
   "The warehouse levels of a merchant, each as it stands after a report changed it."
   warehouseLevelChanged("The merchant's id." merchantId: ID!, "Only of this SKU." sku: String, "Only of this warehouse." warehouseId: ID): WarehouseLevel!
   "The channel levels of a merchant, each as it stands after it was planned anew, pushed, refused or held back."
-  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product or warehouse SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
+  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product, warehouse or channel SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
 }
 
 # ----------------------------------------------------------------------------------------------------------------- Shared
@@ -770,7 +780,7 @@ enum OrderDirection {
 input StringFilter {
   "Is this text."
   eq: String
-  "Is one of these texts; none match an empty list."
+  "Is one of these texts, up to 1,000; none match an empty list."
   in: [String!]
   "Begins with this text."
   prefix: String
@@ -3142,8 +3152,8 @@ type Activity implements Node {
   sku: String!
   "The SKU that the store knows; null where no store is concerned."
   channelSku: String
-  "Whose it is."
-  merchant: Merchant!
+  "Whose it is; null where the merchant is gone."
+  merchant: Merchant
   "The warehouse; null where none is concerned, or it is gone."
   warehouse: Warehouse
   "The facility; null where none is concerned, or it is gone."
@@ -3262,6 +3272,187 @@ type InventoryItem {
     "Only what comes before this cursor." before: String
     "In which order. Left out: newest first." orderBy: ActivityOrder
   ): ActivityConnection!
+}
+
+# ------------------------------------------------------------------------------------------------------------- Held reports
+
+extend type Mutation {
+  """
+  Lets a report through that was held: a complete report that was empty, or would have lowered more than ` + "`" + `maxDropPercent` + "`" + ` of the known SKUs to
+  zero. The HELD run goes on with it: it is recorded as it was read, planned and pushed.
+  """
+  releaseSync("Which report." input: ReleaseSyncInput!): ReleaseSyncPayload!
+  "Turns a held report down: nothing of it is recorded, its file is put aside, and the run ends CANCELED."
+  rejectSync("Which report." input: RejectSyncInput!): RejectSyncPayload!
+}
+
+extend type Warehouse {
+  "The complete report that waits for an operator's word; null when none does."
+  heldReport: HeldReport
+}
+
+"A complete report that was held, because it was empty or would have lowered too many SKUs to zero. It waits to be released or rejected, unless a later report takes its place."
+type HeldReport implements Node {
+  "The global id."
+  id: ID!
+  "Whose it is."
+  merchant: Merchant!
+  "The warehouse that made it."
+  warehouse: Warehouse!
+  "The run that ended HELD for it; null for levels that a warehouse reported itself."
+  run: SyncRun
+  "What the report is called: a file's name, for instance."
+  name: String!
+  "Why it is held."
+  reason: String!
+  "How many levels it has."
+  levels: Int!
+  "Whether an operator has let it through, and it is about to be recorded."
+  released: Boolean!
+  "Since when it is held."
+  createdAt: Time!
+}
+
+"A held report to let through: give ` + "`" + `runId` + "`" + `, or for a warehouse that reports by itself ` + "`" + `warehouseId` + "`" + `."
+input ReleaseSyncInput @oneOf {
+  "The run that ended HELD."
+  runId: ID
+  "The warehouse of the PUSH platform whose report is held."
+  warehouseId: ID
+}
+
+"What came of ` + "`" + `releaseSync` + "`" + `."
+type ReleaseSyncPayload {
+  "The run, which goes on; null where it failed, and for a warehouse that reports by itself."
+  run: SyncRun
+  "What the caller can mend; where there is any, nothing was changed."
+  userErrors: [UserError!]!
+}
+
+"A held report to turn down: give ` + "`" + `runId` + "`" + `, or for a warehouse that reports by itself ` + "`" + `warehouseId` + "`" + `."
+input RejectSyncInput @oneOf {
+  "The run that ended HELD."
+  runId: ID
+  "The warehouse of the PUSH platform whose report is held."
+  warehouseId: ID
+}
+
+"What came of ` + "`" + `rejectSync` + "`" + `."
+type RejectSyncPayload {
+  "The run, CANCELED now; null where it failed, and for a warehouse that reports by itself."
+  run: SyncRun
+  "What the caller can mend; where there is any, nothing was changed."
+  userErrors: [UserError!]!
+}
+
+# ---------------------------------------------------------------------------------------- Next runs, and what to beware of
+
+extend type Connection {
+  """
+  When it syncs by itself next, soonest first. A sync begins at its time or, so that many do not begin at once, up to the server's
+  ` + "`" + `--schedule-jitter` + "`" + ` later. While the connection or its inventory is disabled these are the times at which it would.
+  """
+  nextRuns("How many, 0 to 250." first: Int = 10, "Only in this mode. Left out: both." mode: SyncMode): [NextRun!]!
+}
+
+"A time at which a connection syncs by itself."
+type NextRun {
+  "How it syncs then."
+  mode: SyncMode!
+  "When it is due."
+  at: Time!
+}
+
+extend type SetSchedulePayload {
+  "What is allowed and done, and may not be what was meant."
+  warnings: [ScheduleWarning!]!
+}
+
+"What to think twice about in a schedule."
+type ScheduleWarning {
+  "What kind of warning it is."
+  code: ScheduleWarningCode!
+  "What is to be expected, and what would be better, in English."
+  message: String!
+}
+
+"What there is to warn of in a schedule."
+enum ScheduleWarningCode {
+  "Full Syncs come closer together than a day. They push every level, changed or not; Smart Syncs carry all changes."
+  FULL_MORE_THAN_DAILY
+}
+
+# ------------------------------------------------------------------------------------------------------- Catalog problems
+
+extend type Query {
+  """
+  What in a merchant's settings is about to go wrong, with words on how to mend it. It is found out anew for every page; nothing here
+  stops syncs. Empty where there is nothing to mend.
+  """
+  catalogProblems(
+    "The merchant's id." merchantId: ID!
+    "Only of these kinds. Left out: all." kinds: [CatalogProblemKind!]
+    "The most to return, up to 250; 50 where it is left out." first: Int
+    "Only what comes after this cursor." after: String
+  ): CatalogProblemConnection!
+}
+
+"A page of catalog problems, ordered by kind, then SKU."
+type CatalogProblemConnection {
+  "The page, with a cursor for each."
+  edges: [CatalogProblemEdge!]!
+  "The page, without cursors."
+  nodes: [CatalogProblem!]!
+  "Where the page stands in the list."
+  pageInfo: PageInfo!
+  "How many there are in all pages together. It is counted only when asked for, which takes time on large catalogs."
+  totalCount: Int!
+}
+
+"One of a page of catalog problems."
+type CatalogProblemEdge {
+  "Where it stands in the list, for ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: CatalogProblem!
+}
+
+"Something in a merchant's settings that is about to go wrong. What it concerns is linked; links that do not bear on its kind are null."
+type CatalogProblem {
+  "What is wrong."
+  kind: CatalogProblemKind!
+  "The SKU it is about; of a channel SKU, that. Null where it is about none."
+  sku: String
+  "SKU_LOOKS_ALIKE: another SKU of the merchant that looks like it."
+  otherSku: String
+  "What is wrong and how to mend it, in English."
+  message: String!
+  "The product that no warehouse reports, or that is listed."
+  product: Product
+  "The bundle whose component it is."
+  bundle: Product
+  "The listing."
+  listing: Listing
+  "The store."
+  store: Store
+  "The warehouse whose stock is split."
+  warehouse: Warehouse
+  "The strategy."
+  partitionStrategy: PartitionStrategy
+}
+
+"Kinds of catalog problems."
+enum CatalogProblemKind {
+  "No warehouse reports a component of a bundle, so the bundle shows 0."
+  COMPONENT_NOT_REPORTED
+  "A product is listed that no warehouse reports, and it is no bundle: the listing shows nothing."
+  LISTING_NOT_REPORTED
+  "A listing's channel SKU is that of something else that a warehouse of the store reports, which is therefore not sent to the store under its own SKU."
+  CHANNEL_SKU_SHADOWS
+  "Two SKUs of products or reports differ only in case or spaces. SKUs are compared exactly, so they are two."
+  SKU_LOOKS_ALIKE
+  "A strategy has a share for a store that no enabled connection lets take part."
+  SHARE_WITHOUT_PART
 }
 
 # --- Explanations, previews and history ------------------------------------------------------------------------------------
@@ -3778,6 +3969,56 @@ func (ec *executionContext) childFields_CancelSyncPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type CancelSyncPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CatalogProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CatalogProblem_kind(ctx, field)
+	case "sku":
+		return ec.fieldContext_CatalogProblem_sku(ctx, field)
+	case "otherSku":
+		return ec.fieldContext_CatalogProblem_otherSku(ctx, field)
+	case "message":
+		return ec.fieldContext_CatalogProblem_message(ctx, field)
+	case "product":
+		return ec.fieldContext_CatalogProblem_product(ctx, field)
+	case "bundle":
+		return ec.fieldContext_CatalogProblem_bundle(ctx, field)
+	case "listing":
+		return ec.fieldContext_CatalogProblem_listing(ctx, field)
+	case "store":
+		return ec.fieldContext_CatalogProblem_store(ctx, field)
+	case "warehouse":
+		return ec.fieldContext_CatalogProblem_warehouse(ctx, field)
+	case "partitionStrategy":
+		return ec.fieldContext_CatalogProblem_partitionStrategy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogProblemConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CatalogProblemConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CatalogProblemConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CatalogProblemConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CatalogProblemConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogProblemConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogProblemEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CatalogProblemEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CatalogProblemEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogProblemEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_ChannelLevel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3916,6 +4157,8 @@ func (ec *executionContext) childFields_Connection(ctx context.Context, field gr
 		return ec.fieldContext_Connection_updatedAt(ctx, field)
 	case "version":
 		return ec.fieldContext_Connection_version(ctx, field)
+	case "nextRuns":
+		return ec.fieldContext_Connection_nextRuns(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Connection", field.Name)
 }
@@ -4326,6 +4569,30 @@ func (ec *executionContext) childFields_HeldBack(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type HeldBack", field.Name)
 }
 
+func (ec *executionContext) childFields_HeldReport(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_HeldReport_id(ctx, field)
+	case "merchant":
+		return ec.fieldContext_HeldReport_merchant(ctx, field)
+	case "warehouse":
+		return ec.fieldContext_HeldReport_warehouse(ctx, field)
+	case "run":
+		return ec.fieldContext_HeldReport_run(ctx, field)
+	case "name":
+		return ec.fieldContext_HeldReport_name(ctx, field)
+	case "reason":
+		return ec.fieldContext_HeldReport_reason(ctx, field)
+	case "levels":
+		return ec.fieldContext_HeldReport_levels(ctx, field)
+	case "released":
+		return ec.fieldContext_HeldReport_released(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_HeldReport_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HeldReport", field.Name)
+}
+
 func (ec *executionContext) childFields_InventoryItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
@@ -4562,6 +4829,16 @@ func (ec *executionContext) childFields_MerchantEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type MerchantEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_NextRun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "mode":
+		return ec.fieldContext_NextRun_mode(ctx, field)
+	case "at":
+		return ec.fieldContext_NextRun_at(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NextRun", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -4708,6 +4985,26 @@ func (ec *executionContext) childFields_ProductEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_RejectSyncPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "run":
+		return ec.fieldContext_RejectSyncPayload_run(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RejectSyncPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RejectSyncPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReleaseSyncPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "run":
+		return ec.fieldContext_ReleaseSyncPayload_run(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReleaseSyncPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReleaseSyncPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReportWarehouseLevelsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reported":
@@ -4812,6 +5109,16 @@ func (ec *executionContext) childFields_ScheduleRule(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type ScheduleRule", field.Name)
 }
 
+func (ec *executionContext) childFields_ScheduleWarning(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_ScheduleWarning_code(ctx, field)
+	case "message":
+		return ec.fieldContext_ScheduleWarning_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduleWarning", field.Name)
+}
+
 func (ec *executionContext) childFields_SetLocationLinksPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "connection":
@@ -4830,6 +5137,8 @@ func (ec *executionContext) childFields_SetSchedulePayload(ctx context.Context, 
 		return ec.fieldContext_SetSchedulePayload_connection(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_SetSchedulePayload_userErrors(ctx, field)
+	case "warnings":
+		return ec.fieldContext_SetSchedulePayload_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetSchedulePayload", field.Name)
 }
@@ -5238,6 +5547,8 @@ func (ec *executionContext) childFields_Warehouse(ctx context.Context, field gra
 		return ec.fieldContext_Warehouse_updatedAt(ctx, field)
 	case "version":
 		return ec.fieldContext_Warehouse_version(ctx, field)
+	case "heldReport":
+		return ec.fieldContext_Warehouse_heldReport(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Warehouse", field.Name)
 }
@@ -5465,6 +5776,28 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 // endregion ************************** internal!.gotpl ***************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_Connection_nextRuns_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "mode",
+		func(ctx context.Context, v any) (*enum.SyncMode, error) {
+			return ec.unmarshalOSyncMode2ᚖstockbridgeᚋentᚋschemaᚋenumᚐSyncMode(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["mode"] = arg1
+	return args, nil
+}
 
 func (ec *executionContext) field_InventoryItem_activities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -5898,6 +6231,34 @@ func (ec *executionContext) field_Mutation_enableInventory_args(ctx context.Cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_rejectSync_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RejectSyncInput, error) {
+			return ec.unmarshalNRejectSyncInput2stockbridgeᚋgraphᚋmodelᚐRejectSyncInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_releaseSync_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ReleaseSyncInput, error) {
+			return ec.unmarshalNReleaseSyncInput2stockbridgeᚋgraphᚋmodelᚐReleaseSyncInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_reportWarehouseLevels_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6173,6 +6534,44 @@ func (ec *executionContext) field_Query_activities_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["orderBy"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_catalogProblems_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "merchantId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["merchantId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "kinds",
+		func(ctx context.Context, v any) ([]database.CatalogProblemKind, error) {
+			return ec.unmarshalOCatalogProblemKind2ᚕstockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKindᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["kinds"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
 	return args, nil
 }
 
@@ -7391,14 +7790,14 @@ func (ec *executionContext) _Activity_merchant(ctx context.Context, field graphq
 			return ec.fieldContext_Activity_merchant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Merchant(ctx)
+			return ec.Resolvers.Activity().Merchant(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Merchant) graphql.Marshaler {
-			return ec.marshalNMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
+			return ec.marshalOMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Activity_merchant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -7406,7 +7805,7 @@ func (ec *executionContext) fieldContext_Activity_merchant(_ context.Context, fi
 		Object:     "Activity",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Merchant(ctx, field)
 		},
@@ -7931,6 +8330,464 @@ func (ec *executionContext) fieldContext_CancelSyncPayload_userErrors(_ context.
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_kind(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v database.CatalogProblemKind) graphql.Marshaler {
+			return ec.marshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "CatalogProblemKind")
+}
+
+func (ec *executionContext) _CatalogProblem_sku(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblem_otherSku(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_otherSku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OtherSKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_otherSku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblem_message(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblem_product(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Product, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖstockbridgeᚋentᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_product(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_bundle(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖstockbridgeᚋentᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_listing(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_listing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Listing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Listing) graphql.Marshaler {
+			return ec.marshalOListing2ᚖstockbridgeᚋentᚐListing(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_listing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Listing(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_store(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_store(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Store, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Store) graphql.Marshaler {
+			return ec.marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_store(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Store(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_warehouse(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_warehouse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warehouse, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
+			return ec.marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_warehouse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warehouse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblem_partitionStrategy(ctx context.Context, field graphql.CollectedField, obj *model.CatalogProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblem_partitionStrategy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PartitionStrategy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.PartitionStrategy) graphql.Marshaler {
+			return ec.marshalOPartitionStrategy2ᚖstockbridgeᚋentᚐPartitionStrategy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblem_partitionStrategy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PartitionStrategy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[model.CatalogProblem]) graphql.Marshaler {
+			return ec.marshalNCatalogProblemEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblemEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.CatalogProblem) graphql.Marshaler {
+			return ec.marshalNCatalogProblem2ᚕᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblemᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖstockbridgeᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogProblemConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Page[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblemConnection", field, true, false, "Int")
+}
+
+func (ec *executionContext) _CatalogProblemEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogProblemEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogProblemEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[model.CatalogProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogProblemEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CatalogProblem) graphql.Marshaler {
+			return ec.marshalNCatalogProblem2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblem(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogProblemEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogProblemEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblem(ctx, field)
 		},
 	}
 	return fc, nil
@@ -9351,6 +10208,50 @@ func (ec *executionContext) _Connection_version(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_Connection_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Connection", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Connection_nextRuns(ctx context.Context, field graphql.CollectedField, obj *ent.Connection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Connection_nextRuns(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Connection().NextRuns(ctx, obj, fc.Args["first"].(*int64), fc.Args["mode"].(*enum.SyncMode))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.NextRun) graphql.Marshaler {
+			return ec.marshalNNextRun2ᚕᚖstockbridgeᚋgraphᚋmodelᚐNextRunᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Connection_nextRuns(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Connection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NextRun(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Connection_nextRuns_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ConnectionConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Connection]) (ret graphql.Marshaler) {
@@ -12768,6 +13669,240 @@ func (ec *executionContext) _HeldBack_listedAs(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_HeldBack_listedAs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("HeldBack", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldReport_id(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNID2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "ID")
+}
+
+func (ec *executionContext) _HeldReport_merchant(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_merchant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Merchant(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Merchant) graphql.Marshaler {
+			return ec.marshalNMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_merchant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HeldReport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Merchant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HeldReport_warehouse(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_warehouse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warehouse(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
+			return ec.marshalNWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_warehouse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HeldReport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warehouse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HeldReport_run(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
+			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HeldReport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HeldReport_name(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldReport_reason(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldReport_levels(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_levels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Levels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_levels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "Int")
+}
+
+func (ec *executionContext) _HeldReport_released(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_released(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Released, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_released(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _HeldReport_createdAt(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldReport_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldReport_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldReport", field, false, false, "Time")
 }
 
 func (ec *executionContext) _HttpStoreSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.HTTPStoreSettings) (ret graphql.Marshaler) {
@@ -16509,6 +17644,140 @@ func (ec *executionContext) fieldContext_Mutation_revokeToken(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_releaseSync(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_releaseSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReleaseSync(ctx, fc.Args["input"].(model.ReleaseSyncInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ReleaseSyncPayload) graphql.Marshaler {
+			return ec.marshalNReleaseSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐReleaseSyncPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_releaseSync(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReleaseSyncPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_releaseSync_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rejectSync(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rejectSync(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RejectSync(ctx, fc.Args["input"].(model.RejectSyncInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RejectSyncPayload) graphql.Marshaler {
+			return ec.marshalNRejectSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐRejectSyncPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rejectSync(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RejectSyncPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rejectSync_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NextRun_mode(ctx context.Context, field graphql.CollectedField, obj *model.NextRun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NextRun_mode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.SyncMode) graphql.Marshaler {
+			return ec.marshalNSyncMode2stockbridgeᚋentᚋschemaᚋenumᚐSyncMode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NextRun_mode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NextRun", field, false, false, "SyncMode")
+}
+
+func (ec *executionContext) _NextRun_at(ctx context.Context, field graphql.CollectedField, obj *model.NextRun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NextRun_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NextRun_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NextRun", field, false, false, "Time")
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18382,6 +19651,50 @@ func (ec *executionContext) fieldContext_Query_activities(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_catalogProblems(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_catalogProblems(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CatalogProblems(ctx, fc.Args["merchantId"].(string), fc.Args["kinds"].([]database.CatalogProblemKind), fc.Args["first"].(*int64), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[model.CatalogProblem]) graphql.Marshaler {
+			return ec.marshalNCatalogProblemConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_catalogProblems(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogProblemConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_catalogProblems_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_previewPartitionStrategy(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18673,6 +19986,134 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields___Schema(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RejectSyncPayload_run(ctx context.Context, field graphql.CollectedField, obj *model.RejectSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RejectSyncPayload_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
+			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RejectSyncPayload_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RejectSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RejectSyncPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.RejectSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RejectSyncPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*fault.Error) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖstockbridgeᚋinternalᚋfaultᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RejectSyncPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RejectSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReleaseSyncPayload_run(ctx context.Context, field graphql.CollectedField, obj *model.ReleaseSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseSyncPayload_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
+			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseSyncPayload_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReleaseSyncPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReleaseSyncPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReleaseSyncPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*fault.Error) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖstockbridgeᚋinternalᚋfaultᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReleaseSyncPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseSyncPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
 		},
 	}
 	return fc, nil
@@ -19472,6 +20913,52 @@ func (ec *executionContext) fieldContext_ScheduleRule_cron(_ context.Context, fi
 	return graphql.NewScalarFieldContext("ScheduleRule", field, false, false, "String")
 }
 
+func (ec *executionContext) _ScheduleWarning_code(ctx context.Context, field graphql.CollectedField, obj *model.ScheduleWarning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleWarning_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ScheduleWarningCode) graphql.Marshaler {
+			return ec.marshalNScheduleWarningCode2stockbridgeᚋgraphᚋmodelᚐScheduleWarningCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleWarning_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleWarning", field, false, false, "ScheduleWarningCode")
+}
+
+func (ec *executionContext) _ScheduleWarning_message(ctx context.Context, field graphql.CollectedField, obj *model.ScheduleWarning) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ScheduleWarning_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ScheduleWarning_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ScheduleWarning", field, false, false, "String")
+}
+
 func (ec *executionContext) _SetLocationLinksPayload_connection(ctx context.Context, field graphql.CollectedField, obj *model.SetLocationLinksPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19618,6 +21105,38 @@ func (ec *executionContext) fieldContext_SetSchedulePayload_userErrors(_ context
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetSchedulePayload_warnings(ctx context.Context, field graphql.CollectedField, obj *model.SetSchedulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetSchedulePayload_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ScheduleWarning) graphql.Marshaler {
+			return ec.marshalNScheduleWarning2ᚕᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarningᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetSchedulePayload_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetSchedulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ScheduleWarning(ctx, field)
 		},
 	}
 	return fc, nil
@@ -23130,6 +24649,38 @@ func (ec *executionContext) _Warehouse_version(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Warehouse_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Warehouse", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Warehouse_heldReport(ctx context.Context, field graphql.CollectedField, obj *ent.Warehouse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Warehouse_heldReport(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HeldReport(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.HeldReport) graphql.Marshaler {
+			return ec.marshalOHeldReport2ᚖstockbridgeᚋentᚐHeldReport(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Warehouse_heldReport(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Warehouse",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HeldReport(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _WarehouseConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Warehouse]) (ret graphql.Marshaler) {
@@ -28115,6 +29666,104 @@ func UnmarshalPushWarehouseInput(ctx context.Context, raw any) (model.PushWareho
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRejectSyncInput(ctx context.Context, obj any) (model.RejectSyncInput, error) {
+	var it model.RejectSyncInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"runId", "warehouseId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "runId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RunID = data
+		case "warehouseId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("warehouseId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WarehouseID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRejectSyncInput unmarshals raw into the RejectSyncInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRejectSyncInput(ctx context.Context, raw any) (model.RejectSyncInput, error) {
+	var out model.RejectSyncInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RejectSyncInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputReleaseSyncInput(ctx context.Context, obj any) (model.ReleaseSyncInput, error) {
+	var it model.ReleaseSyncInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"runId", "warehouseId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "runId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("runId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RunID = data
+		case "warehouseId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("warehouseId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WarehouseID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReleaseSyncInput unmarshals raw into the ReleaseSyncInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReleaseSyncInput(ctx context.Context, raw any) (model.ReleaseSyncInput, error) {
+	var out model.ReleaseSyncInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReleaseSyncInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputReportWarehouseLevelsInput(ctx context.Context, obj any) (model.ReportWarehouseLevelsInput, error) {
 	var it model.ReportWarehouseLevelsInput
 	if obj == nil {
@@ -30252,6 +31901,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Listing(ctx, sel, obj)
+	case *ent.HeldReport:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._HeldReport(ctx, sel, obj)
 	case *ent.Facility:
 		if obj == nil {
 			return graphql.Null
@@ -30390,7 +32044,7 @@ func (ec *executionContext) _Activity(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "merchant":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Activity_merchant(ctx, field, obj)
 				})
@@ -30600,6 +32254,171 @@ func (ec *executionContext) _CancelSyncPayload(ctx context.Context, sel ast.Sele
 			}
 		case "userErrors":
 			out.Values[i] = ec._CancelSyncPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogProblemImplementors = []string{"CatalogProblem"}
+
+func (ec *executionContext) _CatalogProblem(ctx context.Context, sel ast.SelectionSet, obj *model.CatalogProblem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogProblemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogProblem")
+		case "kind":
+			out.Values[i] = ec._CatalogProblem_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sku":
+			out.Values[i] = ec._CatalogProblem_sku(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "otherSku":
+			out.Values[i] = ec._CatalogProblem_otherSku(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._CatalogProblem_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "product":
+			out.Values[i] = ec._CatalogProblem_product(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bundle":
+			out.Values[i] = ec._CatalogProblem_bundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "listing":
+			out.Values[i] = ec._CatalogProblem_listing(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "store":
+			out.Values[i] = ec._CatalogProblem_store(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "warehouse":
+			out.Values[i] = ec._CatalogProblem_warehouse(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "partitionStrategy":
+			out.Values[i] = ec._CatalogProblem_partitionStrategy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogProblemConnectionImplementors = []string{"CatalogProblemConnection"}
+
+func (ec *executionContext) _CatalogProblemConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Page[model.CatalogProblem]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogProblemConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogProblemConnection")
+		case "edges":
+			out.Values[i] = ec._CatalogProblemConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._CatalogProblemConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CatalogProblemConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CatalogProblemConnection_totalCount(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogProblemEdgeImplementors = []string{"CatalogProblemEdge"}
+
+func (ec *executionContext) _CatalogProblemEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[model.CatalogProblem]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogProblemEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogProblemEdge")
+		case "cursor":
+			out.Values[i] = ec._CatalogProblemEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CatalogProblemEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -31053,6 +32872,12 @@ func (ec *executionContext) _Connection(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "nextRuns":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Connection_nextRuns(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -32618,6 +34443,82 @@ func (ec *executionContext) _HeldBack(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var heldReportImplementors = []string{"HeldReport", "Node"}
+
+func (ec *executionContext) _HeldReport(ctx context.Context, sel ast.SelectionSet, obj *ent.HeldReport) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, heldReportImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HeldReport")
+		case "id":
+			out.Values[i] = ec._HeldReport_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "merchant":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._HeldReport_merchant(ctx, field, obj)
+				})
+		case "warehouse":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._HeldReport_warehouse(ctx, field, obj)
+				})
+		case "run":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._HeldReport_run(ctx, field, obj)
+				})
+		case "name":
+			out.Values[i] = ec._HeldReport_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._HeldReport_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "levels":
+			out.Values[i] = ec._HeldReport_levels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "released":
+			out.Values[i] = ec._HeldReport_released(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._HeldReport_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var httpStoreSettingsImplementors = []string{"HttpStoreSettings", "StoreSettings"}
 
 func (ec *executionContext) _HttpStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.HTTPStoreSettings) graphql.Marshaler {
@@ -33781,6 +35682,58 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "releaseSync":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_releaseSync(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rejectSync":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rejectSync(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var nextRunImplementors = []string{"NextRun"}
+
+func (ec *executionContext) _NextRun(ctx context.Context, sel ast.SelectionSet, obj *model.NextRun) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nextRunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NextRun")
+		case "mode":
+			out.Values[i] = ec._NextRun_mode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._NextRun_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -34432,6 +36385,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_activities(ctx, field)
 				})
+		case "catalogProblems":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_catalogProblems(ctx, field)
+				})
 		case "previewPartitionStrategy":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, true,
@@ -34475,6 +36434,82 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rejectSyncPayloadImplementors = []string{"RejectSyncPayload"}
+
+func (ec *executionContext) _RejectSyncPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RejectSyncPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rejectSyncPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RejectSyncPayload")
+		case "run":
+			out.Values[i] = ec._RejectSyncPayload_run(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RejectSyncPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var releaseSyncPayloadImplementors = []string{"ReleaseSyncPayload"}
+
+func (ec *executionContext) _ReleaseSyncPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReleaseSyncPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, releaseSyncPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReleaseSyncPayload")
+		case "run":
+			out.Values[i] = ec._ReleaseSyncPayload_run(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ReleaseSyncPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -34846,6 +36881,44 @@ func (ec *executionContext) _ScheduleRule(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var scheduleWarningImplementors = []string{"ScheduleWarning"}
+
+func (ec *executionContext) _ScheduleWarning(ctx context.Context, sel ast.SelectionSet, obj *model.ScheduleWarning) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleWarningImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ScheduleWarning")
+		case "code":
+			out.Values[i] = ec._ScheduleWarning_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._ScheduleWarning_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var setLocationLinksPayloadImplementors = []string{"SetLocationLinksPayload"}
 
 func (ec *executionContext) _SetLocationLinksPayload(ctx context.Context, sel ast.SelectionSet, obj *model.SetLocationLinksPayload) graphql.Marshaler {
@@ -34907,6 +36980,11 @@ func (ec *executionContext) _SetSchedulePayload(ctx context.Context, sel ast.Sel
 			}
 		case "userErrors":
 			out.Values[i] = ec._SetSchedulePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._SetSchedulePayload_warnings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -36314,6 +38392,12 @@ func (ec *executionContext) _Warehouse(ctx context.Context, sel ast.SelectionSet
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "heldReport":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Warehouse_heldReport(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -37233,6 +39317,77 @@ func (ec *executionContext) marshalNCancelSyncPayload2ᚖstockbridgeᚋgraphᚋm
 		return graphql.Null
 	}
 	return ec._CancelSyncPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogProblem2ᚕᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CatalogProblem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogProblem2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblem(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogProblem2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblem(ctx context.Context, sel ast.SelectionSet, v *model.CatalogProblem) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogProblem!")
+		return graphql.Null
+	}
+	return ec._CatalogProblem(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogProblemConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[model.CatalogProblem]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogProblemConnection!")
+		return graphql.Null
+	}
+	return ec._CatalogProblemConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogProblemEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[model.CatalogProblem]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogProblemEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogProblemEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[model.CatalogProblem]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogProblemEdge!")
+		return graphql.Null
+	}
+	return ec._CatalogProblemEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx context.Context, v any) (database.CatalogProblemKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := database.CatalogProblemKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx context.Context, sel ast.SelectionSet, v database.CatalogProblemKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "CatalogProblemKind!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNChannelLevel2ᚕᚖstockbridgeᚋentᚐChannelLevelᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.ChannelLevel) graphql.Marshaler {
@@ -38220,6 +40375,30 @@ func (ec *executionContext) marshalNMissingSkuPolicy2stockbridgeᚋentᚋschema�
 	return res
 }
 
+func (ec *executionContext) marshalNNextRun2ᚕᚖstockbridgeᚋgraphᚋmodelᚐNextRunᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.NextRun) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNextRun2ᚖstockbridgeᚋgraphᚋmodelᚐNextRun(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNNextRun2ᚖstockbridgeᚋgraphᚋmodelᚐNextRun(ctx context.Context, sel ast.SelectionSet, v *model.NextRun) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "NextRun!")
+		return graphql.Null
+	}
+	return ec._NextRun(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNOnExclude2stockbridgeᚋentᚋschemaᚋenumᚐOnExclude(ctx context.Context, v any) (enum.OnExclude, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := enum.OnExclude(tmp)
@@ -38479,6 +40658,32 @@ func (ec *executionContext) marshalNQuantitySource2stockbridgeᚋentᚋschemaᚋ
 	return res
 }
 
+func (ec *executionContext) unmarshalNRejectSyncInput2stockbridgeᚋgraphᚋmodelᚐRejectSyncInput(ctx context.Context, v any) (model.RejectSyncInput, error) {
+	res, err := ec.unmarshalInputRejectSyncInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRejectSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐRejectSyncPayload(ctx context.Context, sel ast.SelectionSet, v *model.RejectSyncPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RejectSyncPayload!")
+		return graphql.Null
+	}
+	return ec._RejectSyncPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNReleaseSyncInput2stockbridgeᚋgraphᚋmodelᚐReleaseSyncInput(ctx context.Context, v any) (model.ReleaseSyncInput, error) {
+	res, err := ec.unmarshalInputReleaseSyncInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReleaseSyncPayload2ᚖstockbridgeᚋgraphᚋmodelᚐReleaseSyncPayload(ctx context.Context, sel ast.SelectionSet, v *model.ReleaseSyncPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReleaseSyncPayload!")
+		return graphql.Null
+	}
+	return ec._ReleaseSyncPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNReportWarehouseLevelsInput2stockbridgeᚋgraphᚋmodelᚐReportWarehouseLevelsInput(ctx context.Context, v any) (model.ReportWarehouseLevelsInput, error) {
 	res, err := ec.unmarshalInputReportWarehouseLevelsInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -38665,6 +40870,40 @@ func (ec *executionContext) unmarshalNScheduleRuleType2stockbridgeᚋgraphᚋmod
 }
 
 func (ec *executionContext) marshalNScheduleRuleType2stockbridgeᚋgraphᚋmodelᚐScheduleRuleType(ctx context.Context, sel ast.SelectionSet, v model.ScheduleRuleType) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNScheduleWarning2ᚕᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarningᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ScheduleWarning) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNScheduleWarning2ᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarning(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNScheduleWarning2ᚖstockbridgeᚋgraphᚋmodelᚐScheduleWarning(ctx context.Context, sel ast.SelectionSet, v *model.ScheduleWarning) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ScheduleWarning!")
+		return graphql.Null
+	}
+	return ec._ScheduleWarning(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNScheduleWarningCode2stockbridgeᚋgraphᚋmodelᚐScheduleWarningCode(ctx context.Context, v any) (model.ScheduleWarningCode, error) {
+	var res model.ScheduleWarningCode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNScheduleWarningCode2stockbridgeᚋgraphᚋmodelᚐScheduleWarningCode(ctx context.Context, sel ast.SelectionSet, v model.ScheduleWarningCode) graphql.Marshaler {
 	return v
 }
 
@@ -39781,6 +42020,42 @@ func (ec *executionContext) unmarshalOBundleComponentInput2ᚕᚖstockbridgeᚋg
 	return res, nil
 }
 
+func (ec *executionContext) unmarshalOCatalogProblemKind2ᚕstockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKindᚄ(ctx context.Context, v any) ([]database.CatalogProblemKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]database.CatalogProblemKind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOCatalogProblemKind2ᚕstockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKindᚄ(ctx context.Context, sel ast.SelectionSet, v []database.CatalogProblemKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogProblemKind2stockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOChannelLevelOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.ChannelLevelOrderField], error) {
 	if v == nil {
 		return nil, nil
@@ -39977,6 +42252,13 @@ func (ec *executionContext) marshalOHeldBack2ᚖstockbridgeᚋgraphᚋmodelᚐHe
 		return graphql.Null
 	}
 	return ec._HeldBack(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOHeldReport2ᚖstockbridgeᚋentᚐHeldReport(ctx context.Context, sel ast.SelectionSet, v *ent.HeldReport) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._HeldReport(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOHttpStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐHTTPStoreInput(ctx context.Context, v any) (*model.HTTPStoreInput, error) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/warehouse/fileexchange"
 	"strconv"
@@ -72,6 +73,30 @@ type CancelSyncPayload struct {
 	Run *ent.SyncRun `json:"run,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+}
+
+// Something in a merchant's settings that is about to go wrong. What it concerns is linked; links that do not bear on its kind are null.
+type CatalogProblem struct {
+	// What is wrong.
+	Kind database.CatalogProblemKind `json:"kind"`
+	// The SKU it is about; of a channel SKU, that. Null where it is about none.
+	SKU *string `json:"sku,omitempty"`
+	// SKU_LOOKS_ALIKE: another SKU of the merchant that looks like it.
+	OtherSKU *string `json:"otherSku,omitempty"`
+	// What is wrong and how to mend it, in English.
+	Message string `json:"message"`
+	// The product that no warehouse reports, or that is listed.
+	Product *ent.Product `json:"product,omitempty"`
+	// The bundle whose component it is.
+	Bundle *ent.Product `json:"bundle,omitempty"`
+	// The listing.
+	Listing *ent.Listing `json:"listing,omitempty"`
+	// The store.
+	Store *ent.Store `json:"store,omitempty"`
+	// The warehouse whose stock is split.
+	Warehouse *ent.Warehouse `json:"warehouse,omitempty"`
+	// The strategy.
+	PartitionStrategy *ent.PartitionStrategy `json:"partitionStrategy,omitempty"`
 }
 
 // How the status of a channel level is matched. All operators given must hold.
@@ -809,6 +834,14 @@ type MerchantWhere struct {
 	Name *StringFilter `json:"name,omitempty"`
 }
 
+// A time at which a connection syncs by itself.
+type NextRun struct {
+	// How it syncs then.
+	Mode enum.SyncMode `json:"mode"`
+	// When it is due.
+	At time.Time `json:"at"`
+}
+
 // Where a page stands in its list.
 type PageInfo struct {
 	// Whether more follows this page.
@@ -912,6 +945,38 @@ type PushWarehouseSettings struct {
 
 func (PushWarehouseSettings) IsWarehouseSettings() {}
 
+// A held report to turn down: give `runId`, or for a warehouse that reports by itself `warehouseId`.
+type RejectSyncInput struct {
+	// The run that ended HELD.
+	RunID *string `json:"runId,omitempty"`
+	// The warehouse of the PUSH platform whose report is held.
+	WarehouseID *string `json:"warehouseId,omitempty"`
+}
+
+// What came of `rejectSync`.
+type RejectSyncPayload struct {
+	// The run, CANCELED now; null where it failed, and for a warehouse that reports by itself.
+	Run *ent.SyncRun `json:"run,omitempty"`
+	// What the caller can mend; where there is any, nothing was changed.
+	UserErrors []*fault.Error `json:"userErrors"`
+}
+
+// A held report to let through: give `runId`, or for a warehouse that reports by itself `warehouseId`.
+type ReleaseSyncInput struct {
+	// The run that ended HELD.
+	RunID *string `json:"runId,omitempty"`
+	// The warehouse of the PUSH platform whose report is held.
+	WarehouseID *string `json:"warehouseId,omitempty"`
+}
+
+// What came of `releaseSync`.
+type ReleaseSyncPayload struct {
+	// The run, which goes on; null where it failed, and for a warehouse that reports by itself.
+	Run *ent.SyncRun `json:"run,omitempty"`
+	// What the caller can mend; where there is any, nothing was changed.
+	UserErrors []*fault.Error `json:"userErrors"`
+}
+
 // A report of stock, by a warehouse of the PUSH platform.
 type ReportWarehouseLevelsInput struct {
 	// The warehouse's id.
@@ -994,6 +1059,14 @@ type ScheduleRuleInput struct {
 	Cron *string `json:"cron,omitempty"`
 }
 
+// What to think twice about in a schedule.
+type ScheduleWarning struct {
+	// What kind of warning it is.
+	Code ScheduleWarningCode `json:"code"`
+	// What is to be expected, and what would be better, in English.
+	Message string `json:"message"`
+}
+
 // Which facilities feed which store locations.
 type SetLocationLinksInput struct {
 	// The connection's id.
@@ -1034,6 +1107,8 @@ type SetSchedulePayload struct {
 	Connection *ent.Connection `json:"connection,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+	// What is allowed and done, and may not be what was meant.
+	Warnings []*ScheduleWarning `json:"warnings"`
 }
 
 // Which SKUs a store receives.
@@ -1112,7 +1187,7 @@ type StoreWhere struct {
 type StringFilter struct {
 	// Is this text.
 	Eq *string `json:"eq,omitempty"`
-	// Is one of these texts; none match an empty list.
+	// Is one of these texts, up to 1,000; none match an empty list.
 	In []string `json:"in,omitempty"`
 	// Begins with this text.
 	Prefix *string `json:"prefix,omitempty"`
@@ -2122,6 +2197,61 @@ func (e *ScheduleUnit) UnmarshalJSON(b []byte) error {
 }
 
 func (e ScheduleUnit) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What there is to warn of in a schedule.
+type ScheduleWarningCode string
+
+const (
+	// Full Syncs come closer together than a day. They push every level, changed or not; Smart Syncs carry all changes.
+	ScheduleWarningCodeFullMoreThanDaily ScheduleWarningCode = "FULL_MORE_THAN_DAILY"
+)
+
+var AllScheduleWarningCode = []ScheduleWarningCode{
+	ScheduleWarningCodeFullMoreThanDaily,
+}
+
+func (e ScheduleWarningCode) IsValid() bool {
+	switch e {
+	case ScheduleWarningCodeFullMoreThanDaily:
+		return true
+	}
+	return false
+}
+
+func (e ScheduleWarningCode) String() string {
+	return string(e)
+}
+
+func (e *ScheduleWarningCode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ScheduleWarningCode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ScheduleWarningCode", str)
+	}
+	return nil
+}
+
+func (e ScheduleWarningCode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ScheduleWarningCode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ScheduleWarningCode) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

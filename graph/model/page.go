@@ -91,9 +91,3 @@ type (
 	WarehouseLevelOrder    = Order[WarehouseLevelOrderField]
 	WarehouseOrder         = Order[WarehouseOrderField]
 )
-
-// InventoryItem is a SKU of a merchant.
-type InventoryItem struct {
-	SKU        string
-	MerchantID int64
-}

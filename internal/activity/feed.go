@@ -12,9 +12,11 @@ import (
 
 	"stockbridge/ent"
 	"stockbridge/ent/activity"
+	"stockbridge/ent/feedhorizon"
 	"stockbridge/ent/predicate"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/database"
+	"stockbridge/internal/fault"
 )
 
 // Bell wakes everyone who waits. It keeps no count: who was woken looks for itself. The zero value is ready.
@@ -77,7 +79,7 @@ func (f *Feed) Changed() <-chan struct{} { return f.bell.Next() }
 // Filter narrows a feed to one merchant and, where set, to more.
 type Filter struct {
 	MerchantID  int64
-	SKU         string              // the product's or warehouse's, or a channel SKU; "" for all
+	SKU         string              // the product's or warehouse's; "" for all
 	StoreID     int64               // 0 for all
 	WarehouseID int64               // 0 for all
 	Kinds       []enum.ActivityKind // empty for all
@@ -86,7 +88,7 @@ type Filter struct {
 func (f Filter) where() []predicate.Activity {
 	where := []predicate.Activity{activity.MerchantID(f.MerchantID)}
 	if f.SKU != "" {
-		where = append(where, activity.Or(activity.Sku(f.SKU), activity.ChannelSku(f.SKU)))
+		where = append(where, activity.Sku(f.SKU))
 	}
 	if f.StoreID != 0 {
 		where = append(where, activity.StoreID(f.StoreID))
@@ -106,8 +108,23 @@ const FromNow int64 = -1
 // batch is how many activities one look reads at most, and so what a follower holds in memory.
 const batch = 500
 
+// Kept tells whether everything of a merchant after an id is still there (spec 5.1). The error is a fault CURSOR_EXPIRED of
+// "after" where something was deleted, for it was too old.
+func (f *Feed) Kept(ctx context.Context, reader *ent.Client, merchantID, after int64) error {
+	gone, err := reader.FeedHorizon.Query().Where(feedhorizon.MerchantID(merchantID), feedhorizon.ActivityIDGT(after)).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("read the horizon: %w", err)
+	}
+	if gone {
+		return fault.At("after", fault.CursorExpired, "activities after this cursor are so old that they were deleted: read what there is with "+
+			"activities(where: {merchantId: …}), take the levels as they are now, and follow anew without after, or after the newest cursor read")
+	}
+	return nil
+}
+
 // Follow calls yield with every activity after the given id that the filter lets through, in order, first those stored,
-// then as they are committed, until ctx ends or yield fails. ctx carries the viewer that reader is narrowed to.
+// then as they are committed, until ctx ends or yield fails. ctx carries the viewer that reader is narrowed to. Fault:
+// CURSOR_EXPIRED where activities were deleted before they were reached.
 func (f *Feed) Follow(ctx context.Context, reader *ent.Client, after int64, filter Filter, yield func(*ent.Activity) error) error {
 	if after == FromNow {
 		newest, err := reader.Activity.Query().Where(activity.MerchantID(filter.MerchantID)).Order(ent.Desc(activity.FieldID)).FirstID(ctx)
@@ -118,19 +135,26 @@ func (f *Feed) Follow(ctx context.Context, reader *ent.Client, after int64, filt
 	}
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
+	behind := true // until all that was stored has been read: from then on nothing can go unseen
 	for {
 		more := f.bell.Next()
 		rows, err := reader.Activity.Query().Where(filter.where()...).Where(activity.IDGT(after)).Order(ent.Asc(activity.FieldID)).Limit(batch).All(ctx)
 		if err != nil {
 			return errors.Join(ctx.Err(), fmt.Errorf("read the feed after %d: %w", after, err))
 		}
+		if behind { // asked after reading, so that what goes in between is noticed
+			if err := f.Kept(ctx, reader, filter.MerchantID, after); err != nil {
+				return errors.Join(ctx.Err(), err)
+			}
+		}
+		behind = len(rows) == batch
 		for _, row := range rows {
 			if err := yield(row); err != nil {
 				return err
 			}
 			after = row.ID
 		}
-		if len(rows) == batch {
+		if behind {
 			continue
 		}
 		select {

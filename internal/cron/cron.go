@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -22,12 +23,24 @@ import (
 // context of a job that is under way.
 type Starter func(ctx context.Context, merchantID, connectionID int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error)
 
+// Config is what a Cron works with.
+type Config struct {
+	DB    *database.DB
+	Start Starter
+	Log   *slog.Logger
+	// Jitter is the window over which syncs that are due at one time begin. A connection begins at the same place in it every
+	// time, never before it is due. 0: all begin at once.
+	Jitter time.Duration
+}
+
 // Cron holds the jobs. It is safe for concurrent use.
 type Cron struct {
-	db    *database.DB
-	start Starter
-	log   *slog.Logger
-	jobs  gocron.Scheduler
+	db     *database.DB
+	start  Starter
+	log    *slog.Logger
+	jitter time.Duration
+	jobs   gocron.Scheduler
+	slots  chan struct{} // how many runs are asked for at a time
 
 	mu   sync.Mutex // guards held, and makes one change of jobs at a time
 	held map[key]uuid.UUID
@@ -38,20 +51,21 @@ type key struct {
 	mode       enum.SyncMode
 }
 
-// New makes a Cron without jobs.
-func New(db *database.DB, start Starter, log *slog.Logger) (*Cron, error) {
-	return newWith(db, start, log)
-}
+// starts is how many runs are asked for at a time. Each is one short transaction; more would only wait for each other.
+const starts = 8
 
-func newWith(db *database.DB, start Starter, log *slog.Logger, options ...gocron.SchedulerOption) (*Cron, error) {
+// New makes a Cron without jobs.
+func New(c Config) (*Cron, error) { return newWith(c) }
+
+func newWith(c Config, options ...gocron.SchedulerOption) (*Cron, error) {
 	jobs, err := gocron.NewScheduler(append(options, gocron.WithLocation(time.UTC), gocron.WithStopTimeout(5*time.Second))...)
 	if err != nil {
 		return nil, fmt.Errorf("make the scheduler: %w", err)
 	}
-	return &Cron{db: db, start: start, log: log, jobs: jobs, held: map[key]uuid.UUID{}}, nil
+	return &Cron{db: c.DB, start: c.Start, log: c.Log, jitter: c.Jitter, jobs: jobs, slots: make(chan struct{}, starts), held: map[key]uuid.UUID{}}, nil
 }
 
-// Start takes up all schedules. A run that was due while no server ran happens now, once (spec 3.7).
+// Start takes up all schedules. A run that was due while no server ran happens now, within the jitter, once (spec 3.7).
 func (c *Cron) Start(ctx context.Context) error {
 	all, err := c.db.Schedules(ctx, 0)
 	if err != nil {
@@ -60,16 +74,41 @@ func (c *Cron) Start(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.db.Now()
-	for _, s := range all { // Full before Smart: a missed Full Sync does for both
+	missed := map[int64][]*ent.Schedule{} // by connection; Full before Smart: a missed Full Sync does for both
+	for _, s := range all {
 		if s.NextRunAt != nil && !s.NextRunAt.After(now) && counts(s) {
-			c.fire(ctx, s, now)
+			missed[s.ConnectionID] = append(missed[s.ConnectionID], s)
 		}
 		if err := c.put(s); err != nil {
 			return err
 		}
 	}
+	for id, schedules := range missed {
+		at := gocron.OneTimeJobStartImmediately()
+		if offset := c.offset(id); offset > 0 {
+			at = gocron.OneTimeJobStartDateTime(now.Add(offset))
+		}
+		task := gocron.NewTask(func(ctx context.Context) {
+			for _, s := range schedules {
+				c.due(ctx, s)
+			}
+		})
+		if _, err := c.jobs.NewJob(gocron.OneTimeJob(at), task, gocron.WithName(fmt.Sprintf("missed syncs of connection %d", id))); err != nil {
+			return fmt.Errorf("schedule what connection %d missed: %w", id, err)
+		}
+	}
 	c.jobs.Start()
 	return nil
+}
+
+// offset is how long after its due time a connection begins: its place in the window, the same whenever it is asked for.
+func (c *Cron) offset(connectionID int64) time.Duration {
+	if c.jitter <= 0 {
+		return 0
+	}
+	h := uint64(connectionID) * 0x9e3779b97f4a7c15 // 2⁶⁴ ÷ the golden ratio: ids that follow each other spread evenly
+	place, _ := bits.Mul64(h, uint64(c.jitter))
+	return time.Duration(place)
 }
 
 // Set brings the jobs of a connection in line with what is stored: after its schedules, time zone or state changed, or it
@@ -128,7 +167,7 @@ func (c *Cron) put(s *ent.Schedule) error {
 	}
 	def := gocron.CronJob("by our own rule", false)
 	task := gocron.NewTask(func(ctx context.Context) { c.due(ctx, s) })
-	options := []gocron.JobOption{gocron.WithCronImplementation(times{rules}), gocron.WithName(fmt.Sprintf("%s sync of connection %d", s.Mode, s.ConnectionID))}
+	options := []gocron.JobOption{gocron.WithCronImplementation(times{rules, c.offset(s.ConnectionID)}), gocron.WithName(fmt.Sprintf("%s sync of connection %d", s.Mode, s.ConnectionID))}
 	if id, ok := c.held[k]; ok {
 		if _, err := c.jobs.Update(id, def, task, options...); err != nil {
 			return fmt.Errorf("change the schedule of connection %d: %w", s.ConnectionID, err)
@@ -155,20 +194,23 @@ func (c *Cron) remove(k key) error {
 	return nil
 }
 
-// due is what a job does.
+// due is what a job does: it starts the sync, and stores when the next one is due, which tells the next process whether it
+// missed one.
 func (c *Cron) due(ctx context.Context, s *ent.Schedule) {
-	c.fire(context.WithoutCancel(ctx), s, c.db.Now())
-}
-
-// fire starts the sync and stores when the next one is due, which tells the next process whether it missed one.
-func (c *Cron) fire(ctx context.Context, s *ent.Schedule, now time.Time) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done(): // it counts as missed, and happens at the next start
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
 	log := c.log.With("connection", s.ConnectionID, "merchant", s.MerchantID, "mode", s.Mode)
 	if _, err := c.start(ctx, s.MerchantID, s.ConnectionID, s.Mode, enum.Scheduled); err != nil {
 		log.ErrorContext(ctx, "a scheduled sync cannot start", "error", err)
 	}
 	rules, err := database.ScheduleOf(s)
 	if err == nil {
-		next, ok := rules.Next(now)
+		next, ok := rules.Next(c.db.Now().Add(-c.offset(s.ConnectionID)))
 		err = c.db.SetNextRun(ctx, s.ID, s.Version, next, ok)
 	}
 	if err != nil {
@@ -176,16 +218,19 @@ func (c *Cron) fire(ctx context.Context, s *ent.Schedule, now time.Time) {
 	}
 }
 
-// times lets gocron ask our rules: its own skip or double runs where clocks change (spec 3.7).
-type times struct{ schedule.Schedule }
+// times lets gocron ask our rules: its own skip or double runs where clocks change (spec 3.7). Every run is later by an offset.
+type times struct {
+	schedule.Schedule
+	offset time.Duration
+}
 
 // IsValid accepts every schedule: rules are checked before they are stored.
 func (times) IsValid(string, *time.Location, time.Time) error { return nil }
 
 // Next is the first run after another; the end of time when there is none.
 func (t times) Next(after time.Time) time.Time {
-	if next, ok := t.Schedule.Next(after); ok {
-		return next
+	if next, ok := t.Schedule.Next(after.Add(-t.offset)); ok {
+		return next.Add(t.offset)
 	}
 	return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 }

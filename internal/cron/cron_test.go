@@ -28,6 +28,7 @@ type bundle struct {
 	cron       *Cron
 	merchant   int64
 	connection int64
+	jitter     time.Duration
 	started    chan string
 }
 
@@ -64,10 +65,19 @@ func (b *bundle) enable() {
 // run starts a Cron, as a server does.
 func (b *bundle) run() {
 	b.t.Helper()
-	b.cron = must(newWith(b.db, func(_ context.Context, _, connection int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error) {
+	b.cron = b.make()
+	b.start()
+}
+
+func (b *bundle) make() *Cron {
+	return must(newWith(Config{DB: b.db, Jitter: b.jitter, Log: slog.New(slog.DiscardHandler), Start: func(_ context.Context, _, connection int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error) {
 		b.started <- fmt.Sprintf("%s %s at %s", trigger, mode, b.clock.Now().Format("15:04"))
 		return nil, nil
-	}, slog.New(slog.DiscardHandler), gocron.WithClock(b.clock)))
+	}}, gocron.WithClock(b.clock)))
+}
+
+func (b *bundle) start() {
+	b.t.Helper()
 	if err := b.cron.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}

@@ -25,8 +25,13 @@ func (db *DB) Schedules(ctx context.Context, connectionID int64) ([]*ent.Schedul
 }
 
 // ScheduleOf is a stored schedule as the rules take it; its connection has to be loaded.
-func ScheduleOf(s *ent.Schedule) (out schedule.Schedule, err error) {
-	if out.Zone, err = schedule.LoadZone(s.Edges.Connection.TimeZone); err == nil {
+func ScheduleOf(s *ent.Schedule) (schedule.Schedule, error) {
+	return ScheduleIn(s, s.Edges.Connection.TimeZone)
+}
+
+// ScheduleIn is a stored schedule as the rules take it, in the time zone of its connection.
+func ScheduleIn(s *ent.Schedule, zone string) (out schedule.Schedule, err error) {
+	if out.Zone, err = schedule.LoadZone(zone); err == nil {
 		err = json.Unmarshal(s.Rules, &out.Rules)
 	}
 	if err != nil {

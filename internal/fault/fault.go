@@ -39,6 +39,14 @@ const (
 	Forbidden       Code = "FORBIDDEN"
 )
 
+// Codes of requests that cannot go on from where an earlier one was.
+const (
+	KeyInvalid    Code = "IDEMPOTENCY_KEY_INVALID"
+	KeyReused     Code = "IDEMPOTENCY_KEY_REUSED"
+	KeyConcurrent Code = "IDEMPOTENCY_CONCURRENT"
+	CursorExpired Code = "CURSOR_EXPIRED"
+)
+
 // Codes of faults at a warehouse or a store.
 const (
 	CredentialsRefused Code = "CREDENTIALS_REFUSED"

@@ -49,6 +49,10 @@ func brief(d time.Duration) string {
 	return s
 }
 
+// MoreThanDaily tells whether some valid rules ever bring two runs closer together than a day, on a clock that nobody
+// turns. What a MINUTELY rule and one of the wall clock have between them does not count.
+func MoreThanDaily(rules []Rule) bool { return closest(rules) < 24*time.Hour }
+
 // closest returns the shortest distance there ever is between two runs of some valid rules.
 //
 // Wall-clock rules are measured together, on a wall clock that nobody turns forward or back, so that what a

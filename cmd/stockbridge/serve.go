@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"stockbridge/graph"
+	"stockbridge/internal/access"
+	"stockbridge/internal/activity"
+	"stockbridge/internal/cron"
+	"stockbridge/internal/database"
+	"stockbridge/internal/server"
+)
+
+type serveCommand struct {
+	outside
+	Listen         string        `help:"The address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	AdminToken     string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
+	AllowOrigin    []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
+	SmartFloor     time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
+	ScheduleJitter time.Duration `help:"The window over which scheduled syncs that are due at the same time begin, so that they do not all at once. 0 turns it off." default:"30s"`
+	MaxSyncs       int           `help:"How many syncs run at once; others wait." default:"16"`
+	Keep           time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
+	StopGrace      time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
+}
+
+// Run serves until the invocation's context ends.
+func (c *serveCommand) Run(i *invocation) error {
+	return c.serve(i, func(url, made string) {
+		if made != "" {
+			i.say("An admin's token, shown this once: %s", made)
+		}
+		i.say("Stockbridge serves %s", url)
+	})
+}
+
+// serve calls ready once requests are answered, with the server's URL and the admin token if one was made, and returns
+// when the context has ended and everything is stopped.
+func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err error) {
+	if c.Keep != 0 && c.Keep < 24*time.Hour {
+		return usageError{fmt.Errorf("--keep: %v is less than a day; who follows the feed has to have time to come back. Write 24h or more, or 0 to keep all", c.Keep)}
+	}
+	switch {
+	case c.ScheduleJitter < 0 || c.ScheduleJitter > time.Hour:
+		return usageError{fmt.Errorf("--schedule-jitter: %v is out of range; write 0s to 1h", c.ScheduleJitter)}
+	case c.MaxSyncs < 1 || c.MaxSyncs > 1000:
+		return usageError{fmt.Errorf("--max-syncs: %d is out of range; write 1 to 1000", c.MaxSyncs)}
+	}
+	a, err := i.open(c.outside, c.MaxSyncs)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.db.Close()) }()
+	made, err := c.admin(i, a.db)
+	if err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(i, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer listener.Close() //nolint:errcheck // closed by Serve, when it came to that
+
+	feedCtx, stopFeed := context.WithCancel(context.WithoutCancel(i))
+	feed, fed := activity.New(a.db, a.bell, i.log), make(chan struct{})
+	go func() { defer close(fed); feed.Run(feedCtx) }()
+	defer func() { stopFeed(); <-fed }()
+
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
+		defer cancel()
+		a.pipeline.Close(ctx)
+	}()
+	if err := a.pipeline.Recover(i); err != nil {
+		return err
+	}
+	jobs, err := cron.New(cron.Config{DB: a.db, Start: a.pipeline.Start, Log: i.log, Jitter: c.ScheduleJitter})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, jobs.Close()) }()
+	if err := jobs.Keep(c.Keep); err != nil {
+		return err
+	}
+	if err := jobs.Start(i); err != nil {
+		return err
+	}
+
+	s := server.New(server.Config{
+		Schema: graph.New(graph.Config{Reader: access.Scope(a.db.Reader()), DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Cron: jobs,
+			Log: i.log, SmartFloor: c.SmartFloor}),
+		Authenticate: access.NewAuthenticator(a.db, i.log).Authenticate,
+		Present:      graph.ErrorPresenter(i.log),
+		Once:         access.NewOnce(a.db, a.sealer),
+		Ready:        a.db.Ping,
+		Log:          i.log,
+		Origins:      c.AllowOrigin,
+	})
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	url := "http://" + listener.Addr().String()
+	i.log.Info("serving", "url", url, "database", a.db.Dialect(), "version", version())
+	ready(url, made)
+	select {
+	case err = <-served:
+	case <-i.Done():
+		i.log.Info("stopping")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
+	defer cancel()
+	if late := s.Shutdown(ctx); late != nil {
+		i.log.Warn("stopping", "err", late) // clients connect again
+	}
+	return err
+}
+
+// admin sees to it that there is an admin token, and returns the secret if it made one.
+func (c *serveCommand) admin(i *invocation, db *database.DB) (made string, err error) {
+	if c.AdminToken != "" {
+		if err := access.CheckSecret(c.AdminToken); err != nil {
+			return "", fmt.Errorf("--admin-token: %w", err)
+		}
+		if _, err := db.EnsureAdminToken(i, access.Hash(c.AdminToken), hint(c.AdminToken)); err != nil {
+			return "", fmt.Errorf("--admin-token: %w", err)
+		}
+		return "", nil
+	}
+	secret, err := access.NewSecret(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	if added, err := db.FirstAdminToken(i, access.Hash(secret), hint(secret)); err != nil || !added {
+		return "", err
+	}
+	return secret, nil
+}
