@@ -31,11 +31,7 @@ func (f channelLevelFields) Explanation(ctx context.Context, l *ent.ChannelLevel
 
 // prefetchExplanations explains the levels on the page that is being resolved at once, if the document asks for it.
 func (r *resolver) prefetchExplanations(ctx context.Context, levels []*ent.ChannelLevel) error {
-	asked := false
-	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), nodes(ctx), []string{"ChannelLevel", "Node"}) {
-		asked = asked || f.Name == "explanation"
-	}
-	if !asked {
+	if !asks(ctx, "ChannelLevel", "explanation") {
 		return nil
 	}
 	perMerchant := map[int64][]*ent.ChannelLevel{}

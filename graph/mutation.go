@@ -43,22 +43,23 @@ func administer(ctx context.Context, f func() error) (fault.List, error) {
 }
 
 func userErrors(err error) (fault.List, error) {
-	list := below(err, "input")
-	if list == nil {
+	faults := below(err, "input")
+	if len(faults) == 0 {
 		return nil, err
 	}
-	for _, f := range list {
+	for _, f := range faults {
 		if f.Code == fault.Forbidden || f.Code == fault.Unauthenticated {
 			return nil, f
 		}
 	}
-	return list, nil
+	return faults, nil
 }
 
-// below gives the faults in an error with their fields below a path, nil where it has none.
+// below gives the faults in an error's chain with their fields below a path.
 func below(err error, path ...string) fault.List {
-	var out fault.List
-	for _, f := range faultsOf(err) {
+	faults := faultsOf(err)
+	out := make(fault.List, len(faults))
+	for i, f := range faults {
 		told := *f
 		if len(f.Field) > 0 {
 			told.Field = slices.Concat(path, f.Field)

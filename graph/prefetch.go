@@ -138,12 +138,6 @@ func collect[Q interface {
 	return asked
 }
 
-// asks tells whether the document asks for a field of the rows on the page that is being resolved.
-func asks(ctx context.Context, typ, field string) bool {
-	return slices.ContainsFunc(graphql.CollectFields(graphql.GetOperationContext(ctx), nodes(ctx), []string{typ, "Node"}),
-		func(f graphql.CollectedField) bool { return f.Name == field })
-}
-
 // objectKey is a field of the document, and the row that it names.
 type objectKey struct {
 	field *ast.Field
@@ -180,6 +174,12 @@ func named[T any, P ~func(*sql.Selector), Q interface {
 	})
 	row, _ := o.row.(*T)
 	return row, o.err
+}
+
+// asks tells whether the document asks for a field of the rows on the page that is being resolved.
+func asks(ctx context.Context, typ, field string) bool {
+	return slices.ContainsFunc(graphql.CollectFields(graphql.GetOperationContext(ctx), nodes(ctx), []string{typ, "Node"}),
+		func(f graphql.CollectedField) bool { return f.Name == field })
 }
 
 func distinct[E cmp.Ordered](all []E) []E {

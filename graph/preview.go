@@ -15,9 +15,9 @@ import (
 )
 
 // PreviewPartitionStrategy tells what a strategy would make of the levels (spec 5).
-func (q query) PreviewPartitionStrategy(ctx context.Context, in model.PartitionStrategyInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
+func (q query) PreviewPartitionStrategy(ctx context.Context, in model.PartitionStrategyInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
 	run, err := q.strategyPreview(ctx, in)
-	return changes(ctx, first, after, where, run, err, "input")
+	return changes(ctx, page.Args{First: first, After: after, Last: last, Before: before}, where, run, err, "input")
 }
 
 // preview tells a scan of changes.
@@ -62,21 +62,21 @@ func (q query) strategyPreview(ctx context.Context, in model.PartitionStrategyIn
 }
 
 // PreviewListing tells what a change of a listing would make of the levels.
-func (q query) PreviewListing(ctx context.Context, in model.ListingPreviewInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
+func (q query) PreviewListing(ctx context.Context, in model.ListingPreviewInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
 	switch {
 	case in.Create != nil:
 		store, err := find(ctx, "Store", "storeId", in.Create.StoreID, q.Reader.Store.Get)
-		return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+		return changes(ctx, page.Args{First: first, After: after, Last: last, Before: before}, where, func(ctx context.Context, scan database.Scan) error {
 			return q.DB.PreviewNewListing(ctx, newListing(store, *in.Create), scan)
 		}, err, "input", "create")
 	case in.Update != nil:
 		row, err := find(ctx, "Listing", "listingId", in.Update.ListingID, q.Reader.Listing.Get)
-		return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+		return changes(ctx, page.Args{First: first, After: after, Last: last, Before: before}, where, func(ctx context.Context, scan database.Scan) error {
 			return q.DB.PreviewListing(ctx, row.MerchantID, row.ID, changedListing(*in.Update), scan)
 		}, err, "input", "update")
 	case in.Delete != nil:
 		row, err := find(ctx, "Listing", "listingId", in.Delete.ListingID, q.Reader.Listing.Get)
-		return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+		return changes(ctx, page.Args{First: first, After: after, Last: last, Before: before}, where, func(ctx context.Context, scan database.Scan) error {
 			return q.DB.PreviewNoListing(ctx, row.MerchantID, row.ID, scan)
 		}, err, "input", "delete")
 	}
@@ -84,65 +84,76 @@ func (q query) PreviewListing(ctx context.Context, in model.ListingPreviewInput,
 }
 
 // PreviewBundle tells what other components of a product would make of the levels.
-func (q query) PreviewBundle(ctx context.Context, in model.BundlePreviewInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
+func (q query) PreviewBundle(ctx context.Context, in model.BundlePreviewInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
 	row, err := find(ctx, "Product", "productId", in.ProductID, q.Reader.Product.Get)
-	return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+	return changes(ctx, page.Args{First: first, After: after, Last: last, Before: before}, where, func(ctx context.Context, scan database.Scan) error {
 		return q.DB.PreviewBundle(ctx, row.MerchantID, row.ID, components(in.Components), scan)
 	}, err, "input")
 }
 
 // PreviewStoreLimits tells what other limits of a store would make of the levels.
-func (q query) PreviewStoreLimits(ctx context.Context, in model.SetStoreLimitsInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
+func (q query) PreviewStoreLimits(ctx context.Context, in model.SetStoreLimitsInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.LevelChangeConnection, error) {
 	row, err := find(ctx, "Store", "storeId", in.StoreID, q.Reader.Store.Get)
-	return changes(ctx, first, after, where, func(ctx context.Context, scan database.Scan) error {
+	return changes(ctx, page.Args{First: first, After: after, Last: last, Before: before}, where, func(ctx context.Context, scan database.Scan) error {
 		return q.DB.PreviewStoreLimits(ctx, row.MerchantID, row.ID, database.SetStoreLimits{ExpectedVersion: in.ExpectedVersion, Scope: in.Scope, Limits: limits(in.Limits)}, scan)
 	}, err, "input")
 }
 
 // changes reads the page of a preview that the caller asked for. Where err says that there is none, run is not called.
 // The faults of both lie below the path.
-func changes(ctx context.Context, first *int64, after *string, where *model.LevelChangeWhere, run preview, err error, path ...string) (*model.LevelChangeConnection, error) {
-	size, _, serr := page.Args{First: first}.Size()
-	if serr != nil {
-		return nil, serr
+func changes(ctx context.Context, args page.Args, where *model.LevelChangeWhere, run preview, err error, path ...string) (*model.LevelChangeConnection, error) {
+	size, backward, aerr := args.Size()
+	if aerr != nil {
+		return nil, aerr
 	}
-	var scan database.Scan
-	if after != nil {
-		at, ok := readPosition(*after)
-		if !ok {
-			return nil, fault.At("after", page.InvalidCursor, "%.40q is no cursor of a preview; use one that a page of it gave", *after)
-		}
-		scan.After = &at
+	after, aerr := readPosition("after", args.After)
+	if aerr != nil {
+		return nil, aerr
 	}
+	before, aerr := readPosition("before", args.Before)
+	if aerr != nil {
+		return nil, aerr
+	}
+	var store int64
 	if id := given(where).StoreID; id != nil {
-		var ferr error
-		if scan.Store, ferr = globalid.Of("Store", *id); ferr != nil {
-			return nil, fault.At("where.storeId", fault.NotFound, "%s", fault.Message(ferr))
+		if store, aerr = globalid.Of("Store", *id); aerr != nil {
+			return nil, fault.At("where.storeId", fault.NotFound, "%s", fault.Message(aerr))
 		}
 	}
 	var told []database.LevelChange
 	if err == nil {
-		scan.Tell = func(c database.LevelChange) bool {
+		err = run(ctx, database.Scan{After: after, Store: store, Tell: func(c database.LevelChange) bool {
+			if before != nil && c.Compare(*before) >= 0 {
+				return false
+			}
+			if backward && len(told) > 2*size+1 { // only the last of all are wanted
+				told = append(told[:0], told[len(told)-size:]...)
+			}
 			told = append(told, c)
-			return len(told) <= size
-		}
-		err = run(ctx, scan)
+			return backward || len(told) <= size
+		}})
 	}
-	if faults := below(err, path...); faults != nil {
+	if faults := below(err, path...); len(faults) > 0 {
 		return nil, faults
 	}
 	if err != nil {
 		return nil, err
 	}
+	more := len(told) > size
+	if backward {
+		told = told[max(0, len(told)-size):]
+	} else {
+		told = told[:min(size, len(told))]
+	}
 	p := &model.LevelChangeConnection{
-		Edges:    make([]*model.LevelChangeEdge, min(size, len(told))),
-		PageInfo: &model.PageInfo{HasNextPage: len(told) > size, HasPreviousPage: after != nil},
+		Edges:    make([]*model.LevelChangeEdge, len(told)),
+		PageInfo: &model.PageInfo{HasNextPage: !backward && more || backward && before != nil, HasPreviousPage: backward && more || !backward && after != nil},
 		Count: func(ctx context.Context) (n int, err error) {
-			err = run(ctx, database.Scan{Store: scan.Store, Tell: func(database.LevelChange) bool { n++; return true }})
+			err = run(ctx, database.Scan{Store: store, Tell: func(database.LevelChange) bool { n++; return true }})
 			return n, err
 		},
 	}
-	for i := range p.Edges {
+	for i := range told {
 		p.Edges[i] = &model.LevelChangeEdge{Cursor: writePosition(told[i].LevelPosition), Node: &told[i]}
 	}
 	if n := len(p.Edges); n > 0 {
@@ -161,22 +172,22 @@ func writePosition(p database.LevelPosition) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// readPosition takes a cursor apart; false for one that writePosition did not make.
-func readPosition(cursor string) (p database.LevelPosition, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return p, false
+// readPosition takes the cursor in an argument apart, nil for none. The error is a fault INVALID_CURSOR of the argument.
+func readPosition(argument string, cursor *string) (*database.LevelPosition, error) {
+	if cursor == nil {
+		return nil, nil
 	}
+	var p database.LevelPosition
 	var parts []json.RawMessage
-	if json.Unmarshal(raw, &parts) != nil || len(parts) != 4 {
-		return p, false
-	}
+	raw, err := base64.RawURLEncoding.DecodeString(*cursor)
+	ok := err == nil && json.Unmarshal(raw, &parts) == nil && len(parts) == 4
 	for i, to := range []any{&p.SKU, &p.Store, &p.ChannelSKU, &p.Location} {
-		if json.Unmarshal(parts[i], to) != nil {
-			return p, false
-		}
+		ok = ok && json.Unmarshal(parts[i], to) == nil
 	}
-	return p, p.SKU != "" && storable(p.SKU) && storable(p.ChannelSKU) && storable(p.Location)
+	if !ok || p.SKU == "" || !storable(p.SKU) || !storable(p.ChannelSKU) || !storable(p.Location) {
+		return nil, fault.At(argument, page.InvalidCursor, "%.40q is no cursor of a preview; use one that a page of it gave", *cursor)
+	}
+	return &p, nil
 }
 
 type levelChangeFields struct{ *resolver }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-const changed = `{ nodes { effect sku channelSku store { name } location { code } listing { channelSku } before { quantity status } after { quantity status } } edges { cursor } pageInfo { hasNextPage endCursor } totalCount }`
+const changed = `{ nodes { effect sku channelSku store { name } location { code } listing { channelSku } before { quantity status } after { quantity status } } edges { cursor } pageInfo { hasNextPage hasPreviousPage endCursor } totalCount }`
 
 // told is what a preview tells, "EFFECT channel SKU @ store: before → after" each.
 func told(data any) string {
@@ -58,7 +58,9 @@ func TestPreviewPages(t *testing.T) {
 		first := w.data(admin, "preview", ask, v)
 		v["after"] = at(first, "pageInfo.endCursor")
 		second := w.data(admin, "preview", ask, v)
+		back := w.data(admin, "preview", strings.ReplaceAll(strings.ReplaceAll(ask, "first: 3", "last: 2"), "after: $after", "before: $after"), vars{"s": v["s"], "after": at(second, "edges.0.cursor")})
 		if got := told(first) + " | " + told(second); got != "CHANGES BELL @ Web: 9 → 20; CHANGES BELL @ Outlet: 9 → 20; CHANGES BIKE @ Web: 18 → 40 | CHANGES BIKE @ Outlet: 18 → 40" ||
+			told(back) != "CHANGES BELL @ Outlet: 9 → 20; CHANGES BIKE @ Web: 18 → 40" || at(back, "pageInfo.hasNextPage") != true || at(back, "pageInfo.hasPreviousPage") != true ||
 			at(first, "pageInfo.hasNextPage") != true || at(second, "pageInfo.hasNextPage") != false || at(second, "totalCount") != 4.0 {
 			t.Errorf("%s\n%s\n%s", got, brief(first), brief(second))
 		}

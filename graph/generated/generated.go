@@ -189,10 +189,10 @@ type QueryResolver interface {
 	Activities(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ActivityWhere, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
 	CatalogImports(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.CatalogImportWhere, orderBy *model.Order[model.CatalogImportOrderField]) (*model.Page[ent.CatalogImport], error)
 	CatalogProblems(ctx context.Context, merchantID string, kinds []database.CatalogProblemKind, first *int64, after *string) (*model.Page[model.CatalogProblem], error)
-	PreviewPartitionStrategy(ctx context.Context, input model.PartitionStrategyInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
-	PreviewListing(ctx context.Context, input model.ListingPreviewInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
-	PreviewBundle(ctx context.Context, input model.BundlePreviewInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
-	PreviewStoreLimits(ctx context.Context, input model.SetStoreLimitsInput, first *int64, after *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	PreviewPartitionStrategy(ctx context.Context, input model.PartitionStrategyInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	PreviewListing(ctx context.Context, input model.ListingPreviewInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	PreviewBundle(ctx context.Context, input model.BundlePreviewInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	PreviewStoreLimits(ctx context.Context, input model.SetStoreLimitsInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
 	LevelHistory(ctx context.Context, merchantID string, sku string, from time.Time, to time.Time, buckets *int64) (*model.LevelHistory, error)
 }
 type ScheduleResolver interface {
@@ -3710,29 +3710,37 @@ extend type Query {
   """
   previewPartitionStrategy(
     "The strategy as it is to be." input: PartitionStrategyInput!
-    "The most to return, up to 250; 50 where it is left out." first: Int
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
     "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
     "Which of them." where: LevelChangeWhere
   ): LevelChangeConnection!
   "What it would make of the channel levels to create, update or delete a listing. As ` + "`" + `previewPartitionStrategy` + "`" + `."
   previewListing(
     "What is to be done." input: ListingPreviewInput!
-    "The most to return, up to 250; 50 where it is left out." first: Int
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
     "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
     "Which of them." where: LevelChangeWhere
   ): LevelChangeConnection!
   "What it would make of the channel levels if a product consisted of other components. As ` + "`" + `previewPartitionStrategy` + "`" + `."
   previewBundle(
     "The product and its components to be." input: BundlePreviewInput!
-    "The most to return, up to 250; 50 where it is left out." first: Int
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
     "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
     "Which of them." where: LevelChangeWhere
   ): LevelChangeConnection!
   "What ` + "`" + `setStoreLimits` + "`" + ` would make of the channel levels, of other stores too. As ` + "`" + `previewPartitionStrategy` + "`" + `."
   previewStoreLimits(
     "The scope and limits to be." input: SetStoreLimitsInput!
-    "The most to return, up to 250; 50 where it is left out." first: Int
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
     "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
     "Which of them." where: LevelChangeWhere
   ): LevelChangeConnection!
   "The levels of a SKU through time, for plots: at its warehouses, and at its stores, bundles that use it included."
@@ -3896,7 +3904,7 @@ enum HeldBackReason {
 
 "What a store answered to a push of a level."
 type StoreAnswer {
-  "When."
+  "When the answer came."
   at: Time!
   "Units that were sent."
   quantity: Int!
@@ -3960,7 +3968,7 @@ type LevelChangeConnection {
 
 "One of a page of changes."
 type LevelChangeEdge {
-  "Where it stands in the list, for ` + "`" + `after` + "`" + `."
+  "Where it stands in the list, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
   cursor: String!
   "What stands there."
   node: LevelChange!
@@ -7423,14 +7431,30 @@ func (ec *executionContext) field_Query_previewBundle_args(ctx context.Context, 
 		return nil, err
 	}
 	args["after"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
 		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
 			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["where"] = arg3
+	args["where"] = arg5
 	return args, nil
 }
 
@@ -7461,14 +7485,30 @@ func (ec *executionContext) field_Query_previewListing_args(ctx context.Context,
 		return nil, err
 	}
 	args["after"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
 		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
 			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["where"] = arg3
+	args["where"] = arg5
 	return args, nil
 }
 
@@ -7499,14 +7539,30 @@ func (ec *executionContext) field_Query_previewPartitionStrategy_args(ctx contex
 		return nil, err
 	}
 	args["after"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
 		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
 			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["where"] = arg3
+	args["where"] = arg5
 	return args, nil
 }
 
@@ -7537,14 +7593,30 @@ func (ec *executionContext) field_Query_previewStoreLimits_args(ctx context.Cont
 		return nil, err
 	}
 	args["after"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
 		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
 			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["where"] = arg3
+	args["where"] = arg5
 	return args, nil
 }
 
@@ -21224,7 +21296,7 @@ func (ec *executionContext) _Query_previewPartitionStrategy(ctx context.Context,
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PreviewPartitionStrategy(ctx, fc.Args["input"].(model.PartitionStrategyInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+			return ec.Resolvers.Query().PreviewPartitionStrategy(ctx, fc.Args["input"].(model.PartitionStrategyInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
@@ -21268,7 +21340,7 @@ func (ec *executionContext) _Query_previewListing(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PreviewListing(ctx, fc.Args["input"].(model.ListingPreviewInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+			return ec.Resolvers.Query().PreviewListing(ctx, fc.Args["input"].(model.ListingPreviewInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
@@ -21312,7 +21384,7 @@ func (ec *executionContext) _Query_previewBundle(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PreviewBundle(ctx, fc.Args["input"].(model.BundlePreviewInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+			return ec.Resolvers.Query().PreviewBundle(ctx, fc.Args["input"].(model.BundlePreviewInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
@@ -21356,7 +21428,7 @@ func (ec *executionContext) _Query_previewStoreLimits(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PreviewStoreLimits(ctx, fc.Args["input"].(model.SetStoreLimitsInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+			return ec.Resolvers.Query().PreviewStoreLimits(ctx, fc.Args["input"].(model.SetStoreLimitsInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
