@@ -141,7 +141,7 @@ func (c *serveCommand) issuer(db *database.DB) (*access.Issuer, error) {
 		return nil, nil
 	}
 	if strings.HasPrefix(c.OIDCIssuer, "http:") && !c.AllowPrivateEndpoints {
-		return nil, usageError{errors.New("--oidc-issuer: whoever is on the way could forge the keys of an http: issuer; use https:")}
+		return nil, usageError{errors.New("--oidc-issuer: whoever is on the way could forge the keys of an http: issuer; use https")}
 	}
 	issuer, err := access.NewIssuer(db, access.IssuerConfig{URL: c.OIDCIssuer, Audience: c.OIDCAudience, RoleClaim: c.OIDCRoleClaim, MerchantsClaim: c.OIDCMerchantsClaim,
 		Client: outbound.Policy{AllowPrivate: c.AllowPrivateEndpoints}.Client(2, 10*time.Second)})
