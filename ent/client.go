@@ -2020,7 +2020,7 @@ func (c *HeldReportClient) QueryWarehouse(_m *HeldReport) *WarehouseQuery {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(heldreport.Table, heldreport.FieldID, id),
 			sqlgraph.To(warehouse.Table, warehouse.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, false, heldreport.WarehouseTable, heldreport.WarehouseColumn),
+			sqlgraph.Edge(sqlgraph.O2O, true, heldreport.WarehouseTable, heldreport.WarehouseColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -4938,6 +4938,22 @@ func (c *WarehouseClient) QueryPartitionStrategies(_m *Warehouse) *PartitionStra
 			sqlgraph.From(warehouse.Table, warehouse.FieldID, id),
 			sqlgraph.To(partitionstrategy.Table, partitionstrategy.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, true, warehouse.PartitionStrategiesTable, warehouse.PartitionStrategiesColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryHeldReport queries the held_report edge of a Warehouse.
+func (c *WarehouseClient) QueryHeldReport(_m *Warehouse) *HeldReportQuery {
+	query := (&HeldReportClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(warehouse.Table, warehouse.FieldID, id),
+			sqlgraph.To(heldreport.Table, heldreport.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, warehouse.HeldReportTable, warehouse.HeldReportColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil

@@ -1150,6 +1150,11 @@ func (_q *WarehouseQuery) Collect(ctx context.Context, selection ast.SelectionSe
 				_q.withPartitionStrategies = (&PartitionStrategyClient{config: _q.config}).Query().Order(Asc("id"))
 			}
 			_q.withPartitionStrategies.Collect(ctx, f.Selections)
+		case "heldReport":
+			if _q.withHeldReport == nil {
+				_q.withHeldReport = (&HeldReportClient{config: _q.config}).Query()
+			}
+			_q.withHeldReport.Collect(ctx, f.Selections)
 		}
 	}
 	return _q
@@ -1189,6 +1194,15 @@ func (_m *Warehouse) PartitionStrategies(ctx context.Context) ([]*PartitionStrat
 		got, err = _m.QueryPartitionStrategies().Order(Asc("id")).All(ctx)
 	}
 	return got, err
+}
+
+// HeldReport returns the edge as it was loaded, or loads it now. It is nil where there is none.
+func (_m *Warehouse) HeldReport(ctx context.Context) (*HeldReport, error) {
+	got, err := _m.Edges.HeldReportOrErr()
+	if IsNotLoaded(err) {
+		got, err = _m.QueryHeldReport().Only(ctx)
+	}
+	return got, MaskNotFound(err)
 }
 
 // Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.

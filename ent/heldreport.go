@@ -37,6 +37,8 @@ type HeldReport struct {
 	Rejected []string `json:"rejected,omitempty"`
 	// Levels holds the value of the "levels" field.
 	Levels int64 `json:"levels,omitempty"`
+	// an operator let it through: the next pull records it
+	Released bool `json:"released,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -98,6 +100,8 @@ func (*HeldReport) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case heldreport.FieldRejected:
 			values[i] = new([]byte)
+		case heldreport.FieldReleased:
+			values[i] = new(sql.NullBool)
 		case heldreport.FieldID, heldreport.FieldMerchantID, heldreport.FieldWarehouseID, heldreport.FieldRunID, heldreport.FieldLevels:
 			values[i] = new(sql.NullInt64)
 		case heldreport.FieldName, heldreport.FieldStamp, heldreport.FieldReason:
@@ -175,6 +179,12 @@ func (_m *HeldReport) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field levels", values[i])
 			} else if value.Valid {
 				_m.Levels = value.Int64
+			}
+		case heldreport.FieldReleased:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field released", values[i])
+			} else if value.Valid {
+				_m.Released = value.Bool
 			}
 		case heldreport.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -258,6 +268,9 @@ func (_m *HeldReport) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("levels=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Levels))
+	builder.WriteString(", ")
+	builder.WriteString("released=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Released))
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

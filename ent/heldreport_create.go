@@ -87,6 +87,20 @@ func (_c *HeldReportCreate) SetLevels(v int64) *HeldReportCreate {
 	return _c
 }
 
+// SetReleased sets the "released" field.
+func (_c *HeldReportCreate) SetReleased(v bool) *HeldReportCreate {
+	_c.mutation.SetReleased(v)
+	return _c
+}
+
+// SetNillableReleased sets the "released" field if the given value is not nil.
+func (_c *HeldReportCreate) SetNillableReleased(v *bool) *HeldReportCreate {
+	if v != nil {
+		_c.SetReleased(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *HeldReportCreate) SetCreatedAt(v time.Time) *HeldReportCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -161,6 +175,10 @@ func (_c *HeldReportCreate) defaults() {
 		v := heldreport.DefaultStamp
 		_c.mutation.SetStamp(v)
 	}
+	if _, ok := _c.mutation.Released(); !ok {
+		v := heldreport.DefaultReleased
+		_c.mutation.SetReleased(v)
+	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		v := heldreport.DefaultCreatedAt()
 		_c.mutation.SetCreatedAt(v)
@@ -186,6 +204,9 @@ func (_c *HeldReportCreate) check() error {
 	}
 	if _, ok := _c.mutation.Levels(); !ok {
 		return &ValidationError{Name: "levels", err: errors.New(`ent: missing required field "HeldReport.levels"`)}
+	}
+	if _, ok := _c.mutation.Released(); !ok {
+		return &ValidationError{Name: "released", err: errors.New(`ent: missing required field "HeldReport.released"`)}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "HeldReport.created_at"`)}
@@ -248,6 +269,10 @@ func (_c *HeldReportCreate) createSpec() (*HeldReport, *sqlgraph.CreateSpec) {
 		_spec.SetField(heldreport.FieldLevels, field.TypeInt64, value)
 		_node.Levels = value
 	}
+	if value, ok := _c.mutation.Released(); ok {
+		_spec.SetField(heldreport.FieldReleased, field.TypeBool, value)
+		_node.Released = value
+	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(heldreport.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -271,8 +296,8 @@ func (_c *HeldReportCreate) createSpec() (*HeldReport, *sqlgraph.CreateSpec) {
 	}
 	if nodes := _c.mutation.WarehouseIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: false,
+			Rel:     sqlgraph.O2O,
+			Inverse: true,
 			Table:   heldreport.WarehouseTable,
 			Columns: []string{heldreport.WarehouseColumn},
 			Bidi:    false,

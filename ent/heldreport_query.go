@@ -100,7 +100,7 @@ func (_q *HeldReportQuery) QueryWarehouse() *WarehouseQuery {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(heldreport.Table, heldreport.FieldID, selector),
 			sqlgraph.To(warehouse.Table, warehouse.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, false, heldreport.WarehouseTable, heldreport.WarehouseColumn),
+			sqlgraph.Edge(sqlgraph.O2O, true, heldreport.WarehouseTable, heldreport.WarehouseColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil

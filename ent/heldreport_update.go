@@ -27,6 +27,20 @@ func (_u *HeldReportUpdate) Where(ps ...predicate.HeldReport) *HeldReportUpdate 
 	return _u
 }
 
+// SetReleased sets the "released" field.
+func (_u *HeldReportUpdate) SetReleased(v bool) *HeldReportUpdate {
+	_u.mutation.SetReleased(v)
+	return _u
+}
+
+// SetNillableReleased sets the "released" field if the given value is not nil.
+func (_u *HeldReportUpdate) SetNillableReleased(v *bool) *HeldReportUpdate {
+	if v != nil {
+		_u.SetReleased(*v)
+	}
+	return _u
+}
+
 // Mutation returns the HeldReportMutation object of the builder.
 func (_u *HeldReportUpdate) Mutation() *HeldReportMutation {
 	return _u.mutation
@@ -85,6 +99,9 @@ func (_u *HeldReportUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.RejectedCleared() {
 		_spec.ClearField(heldreport.FieldRejected, field.TypeJSON)
 	}
+	if value, ok := _u.mutation.Released(); ok {
+		_spec.SetField(heldreport.FieldReleased, field.TypeBool, value)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{heldreport.Label}
@@ -103,6 +120,20 @@ type HeldReportUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *HeldReportMutation
+}
+
+// SetReleased sets the "released" field.
+func (_u *HeldReportUpdateOne) SetReleased(v bool) *HeldReportUpdateOne {
+	_u.mutation.SetReleased(v)
+	return _u
+}
+
+// SetNillableReleased sets the "released" field if the given value is not nil.
+func (_u *HeldReportUpdateOne) SetNillableReleased(v *bool) *HeldReportUpdateOne {
+	if v != nil {
+		_u.SetReleased(*v)
+	}
+	return _u
 }
 
 // Mutation returns the HeldReportMutation object of the builder.
@@ -192,6 +223,9 @@ func (_u *HeldReportUpdateOne) sqlSave(ctx context.Context) (_node *HeldReport, 
 	}
 	if _u.mutation.RejectedCleared() {
 		_spec.ClearField(heldreport.FieldRejected, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Released(); ok {
+		_spec.SetField(heldreport.FieldReleased, field.TypeBool, value)
 	}
 	_node = &HeldReport{config: _u.config}
 	_spec.Assign = _node.assignValues

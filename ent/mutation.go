@@ -8611,6 +8611,7 @@ type HeldReportMutation struct {
 	appendrejected   []string
 	levels           *int64
 	addlevels        *int64
+	released         *bool
 	created_at       *time.Time
 	clearedFields    map[string]struct{}
 	merchant         *int64
@@ -9078,6 +9079,42 @@ func (m *HeldReportMutation) ResetLevels() {
 	m.addlevels = nil
 }
 
+// SetReleased sets the "released" field.
+func (m *HeldReportMutation) SetReleased(b bool) {
+	m.released = &b
+}
+
+// Released returns the value of the "released" field in the mutation.
+func (m *HeldReportMutation) Released() (r bool, exists bool) {
+	v := m.released
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReleased returns the old "released" field's value of the HeldReport entity.
+// If the HeldReport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *HeldReportMutation) OldReleased(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReleased is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReleased requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReleased: %w", err)
+	}
+	return oldValue.Released, nil
+}
+
+// ResetReleased resets all changes to the "released" field.
+func (m *HeldReportMutation) ResetReleased() {
+	m.released = nil
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (m *HeldReportMutation) SetCreatedAt(t time.Time) {
 	m.created_at = &t
@@ -9229,7 +9266,7 @@ func (m *HeldReportMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *HeldReportMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 10)
 	if m.merchant != nil {
 		fields = append(fields, heldreport.FieldMerchantID)
 	}
@@ -9253,6 +9290,9 @@ func (m *HeldReportMutation) Fields() []string {
 	}
 	if m.levels != nil {
 		fields = append(fields, heldreport.FieldLevels)
+	}
+	if m.released != nil {
+		fields = append(fields, heldreport.FieldReleased)
 	}
 	if m.created_at != nil {
 		fields = append(fields, heldreport.FieldCreatedAt)
@@ -9281,6 +9321,8 @@ func (m *HeldReportMutation) Field(name string) (ent.Value, bool) {
 		return m.Rejected()
 	case heldreport.FieldLevels:
 		return m.Levels()
+	case heldreport.FieldReleased:
+		return m.Released()
 	case heldreport.FieldCreatedAt:
 		return m.CreatedAt()
 	}
@@ -9308,6 +9350,8 @@ func (m *HeldReportMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldRejected(ctx)
 	case heldreport.FieldLevels:
 		return m.OldLevels(ctx)
+	case heldreport.FieldReleased:
+		return m.OldReleased(ctx)
 	case heldreport.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	}
@@ -9374,6 +9418,13 @@ func (m *HeldReportMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetLevels(v)
+		return nil
+	case heldreport.FieldReleased:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReleased(v)
 		return nil
 	case heldreport.FieldCreatedAt:
 		v, ok := value.(time.Time)
@@ -9484,6 +9535,9 @@ func (m *HeldReportMutation) ResetField(name string) error {
 		return nil
 	case heldreport.FieldLevels:
 		m.ResetLevels()
+		return nil
+	case heldreport.FieldReleased:
+		m.ResetReleased()
 		return nil
 	case heldreport.FieldCreatedAt:
 		m.ResetCreatedAt()
@@ -24661,6 +24715,8 @@ type WarehouseMutation struct {
 	partition_strategies        map[int64]struct{}
 	removedpartition_strategies map[int64]struct{}
 	clearedpartition_strategies bool
+	held_report                 *int64
+	clearedheld_report          bool
 	done                        bool
 	oldValue                    func(context.Context) (*Warehouse, error)
 	predicates                  []predicate.Warehouse
@@ -25423,6 +25479,45 @@ func (m *WarehouseMutation) ResetPartitionStrategies() {
 	m.removedpartition_strategies = nil
 }
 
+// SetHeldReportID sets the "held_report" edge to the HeldReport entity by id.
+func (m *WarehouseMutation) SetHeldReportID(id int64) {
+	m.held_report = &id
+}
+
+// ClearHeldReport clears the "held_report" edge to the HeldReport entity.
+func (m *WarehouseMutation) ClearHeldReport() {
+	m.clearedheld_report = true
+}
+
+// HeldReportCleared reports if the "held_report" edge to the HeldReport entity was cleared.
+func (m *WarehouseMutation) HeldReportCleared() bool {
+	return m.clearedheld_report
+}
+
+// HeldReportID returns the "held_report" edge ID in the mutation.
+func (m *WarehouseMutation) HeldReportID() (id int64, exists bool) {
+	if m.held_report != nil {
+		return *m.held_report, true
+	}
+	return
+}
+
+// HeldReportIDs returns the "held_report" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// HeldReportID instead. It exists only for internal usage by the builders.
+func (m *WarehouseMutation) HeldReportIDs() (ids []int64) {
+	if id := m.held_report; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetHeldReport resets all changes to the "held_report" edge.
+func (m *WarehouseMutation) ResetHeldReport() {
+	m.held_report = nil
+	m.clearedheld_report = false
+}
+
 // Where appends a list predicates to the WarehouseMutation builder.
 func (m *WarehouseMutation) Where(ps ...predicate.Warehouse) {
 	m.predicates = append(m.predicates, ps...)
@@ -25762,7 +25857,7 @@ func (m *WarehouseMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *WarehouseMutation) AddedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.merchant != nil {
 		edges = append(edges, warehouse.EdgeMerchant)
 	}
@@ -25774,6 +25869,9 @@ func (m *WarehouseMutation) AddedEdges() []string {
 	}
 	if m.partition_strategies != nil {
 		edges = append(edges, warehouse.EdgePartitionStrategies)
+	}
+	if m.held_report != nil {
+		edges = append(edges, warehouse.EdgeHeldReport)
 	}
 	return edges
 }
@@ -25804,13 +25902,17 @@ func (m *WarehouseMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case warehouse.EdgeHeldReport:
+		if id := m.held_report; id != nil {
+			return []ent.Value{*id}
+		}
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *WarehouseMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.removedfacilities != nil {
 		edges = append(edges, warehouse.EdgeFacilities)
 	}
@@ -25851,7 +25953,7 @@ func (m *WarehouseMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *WarehouseMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 5)
 	if m.clearedmerchant {
 		edges = append(edges, warehouse.EdgeMerchant)
 	}
@@ -25863,6 +25965,9 @@ func (m *WarehouseMutation) ClearedEdges() []string {
 	}
 	if m.clearedpartition_strategies {
 		edges = append(edges, warehouse.EdgePartitionStrategies)
+	}
+	if m.clearedheld_report {
+		edges = append(edges, warehouse.EdgeHeldReport)
 	}
 	return edges
 }
@@ -25879,6 +25984,8 @@ func (m *WarehouseMutation) EdgeCleared(name string) bool {
 		return m.clearedconnections
 	case warehouse.EdgePartitionStrategies:
 		return m.clearedpartition_strategies
+	case warehouse.EdgeHeldReport:
+		return m.clearedheld_report
 	}
 	return false
 }
@@ -25889,6 +25996,9 @@ func (m *WarehouseMutation) ClearEdge(name string) error {
 	switch name {
 	case warehouse.EdgeMerchant:
 		m.ClearMerchant()
+		return nil
+	case warehouse.EdgeHeldReport:
+		m.ClearHeldReport()
 		return nil
 	}
 	return fmt.Errorf("unknown Warehouse unique edge %s", name)
@@ -25909,6 +26019,9 @@ func (m *WarehouseMutation) ResetEdge(name string) error {
 		return nil
 	case warehouse.EdgePartitionStrategies:
 		m.ResetPartitionStrategies()
+		return nil
+	case warehouse.EdgeHeldReport:
+		m.ResetHeldReport()
 		return nil
 	}
 	return fmt.Errorf("unknown Warehouse edge %s", name)

@@ -239,8 +239,12 @@ func init() {
 	heldreportDescStamp := heldreportFields[3].Descriptor()
 	// heldreport.DefaultStamp holds the default value on creation for the stamp field.
 	heldreport.DefaultStamp = heldreportDescStamp.Default.(string)
+	// heldreportDescReleased is the schema descriptor for released field.
+	heldreportDescReleased := heldreportFields[7].Descriptor()
+	// heldreport.DefaultReleased holds the default value on creation for the released field.
+	heldreport.DefaultReleased = heldreportDescReleased.Default.(bool)
 	// heldreportDescCreatedAt is the schema descriptor for created_at field.
-	heldreportDescCreatedAt := heldreportFields[7].Descriptor()
+	heldreportDescCreatedAt := heldreportFields[8].Descriptor()
 	// heldreport.DefaultCreatedAt holds the default value on creation for the created_at field.
 	heldreport.DefaultCreatedAt = heldreportDescCreatedAt.Default.(func() time.Time)
 	idempotencykeyFields := schema.IdempotencyKey{}.Fields()

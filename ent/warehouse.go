@@ -5,6 +5,7 @@ package ent
 import (
 	"encoding/json"
 	"fmt"
+	"stockbridge/ent/heldreport"
 	"stockbridge/ent/merchant"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/ent/warehouse"
@@ -58,9 +59,11 @@ type WarehouseEdges struct {
 	Connections []*Connection `json:"connections,omitempty"`
 	// PartitionStrategies holds the value of the partition_strategies edge.
 	PartitionStrategies []*PartitionStrategy `json:"partition_strategies,omitempty"`
+	// HeldReport holds the value of the held_report edge.
+	HeldReport *HeldReport `json:"held_report,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [4]bool
+	loadedTypes [5]bool
 }
 
 // MerchantOrErr returns the Merchant value or an error if the edge
@@ -99,6 +102,17 @@ func (e WarehouseEdges) PartitionStrategiesOrErr() ([]*PartitionStrategy, error)
 		return e.PartitionStrategies, nil
 	}
 	return nil, &NotLoadedError{edge: "partition_strategies"}
+}
+
+// HeldReportOrErr returns the HeldReport value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e WarehouseEdges) HeldReportOrErr() (*HeldReport, error) {
+	if e.HeldReport != nil {
+		return e.HeldReport, nil
+	} else if e.loadedTypes[4] {
+		return nil, &NotFoundError{label: heldreport.Label}
+	}
+	return nil, &NotLoadedError{edge: "held_report"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -234,6 +248,11 @@ func (_m *Warehouse) QueryConnections() *ConnectionQuery {
 // QueryPartitionStrategies queries the "partition_strategies" edge of the Warehouse entity.
 func (_m *Warehouse) QueryPartitionStrategies() *PartitionStrategyQuery {
 	return NewWarehouseClient(_m.config).QueryPartitionStrategies(_m)
+}
+
+// QueryHeldReport queries the "held_report" edge of the Warehouse entity.
+func (_m *Warehouse) QueryHeldReport() *HeldReportQuery {
+	return NewWarehouseClient(_m.config).QueryHeldReport(_m)
 }
 
 // Update returns a builder for updating this Warehouse.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/heldreport"
 	"stockbridge/ent/merchant"
 	"stockbridge/ent/partitionstrategy"
 	"stockbridge/ent/schema/enum"
@@ -194,6 +195,25 @@ func (_c *WarehouseCreate) AddPartitionStrategies(v ...*PartitionStrategy) *Ware
 		ids[i] = v[i].ID
 	}
 	return _c.AddPartitionStrategyIDs(ids...)
+}
+
+// SetHeldReportID sets the "held_report" edge to the HeldReport entity by ID.
+func (_c *WarehouseCreate) SetHeldReportID(id int64) *WarehouseCreate {
+	_c.mutation.SetHeldReportID(id)
+	return _c
+}
+
+// SetNillableHeldReportID sets the "held_report" edge to the HeldReport entity by ID if the given value is not nil.
+func (_c *WarehouseCreate) SetNillableHeldReportID(id *int64) *WarehouseCreate {
+	if id != nil {
+		_c = _c.SetHeldReportID(*id)
+	}
+	return _c
+}
+
+// SetHeldReport sets the "held_report" edge to the HeldReport entity.
+func (_c *WarehouseCreate) SetHeldReport(v *HeldReport) *WarehouseCreate {
+	return _c.SetHeldReportID(v.ID)
 }
 
 // Mutation returns the WarehouseMutation object of the builder.
@@ -447,6 +467,22 @@ func (_c *WarehouseCreate) createSpec() (*Warehouse, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(partitionstrategy.FieldID, field.TypeInt64),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.HeldReportIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   warehouse.HeldReportTable,
+			Columns: []string{warehouse.HeldReportColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(heldreport.FieldID, field.TypeInt64),
 			},
 		}
 		for _, k := range nodes {

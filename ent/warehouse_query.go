@@ -9,6 +9,7 @@ import (
 	"math"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/heldreport"
 	"stockbridge/ent/merchant"
 	"stockbridge/ent/partitionstrategy"
 	"stockbridge/ent/predicate"
@@ -31,6 +32,7 @@ type WarehouseQuery struct {
 	withFacilities          *FacilityQuery
 	withConnections         *ConnectionQuery
 	withPartitionStrategies *PartitionStrategyQuery
+	withHeldReport          *HeldReportQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -148,6 +150,28 @@ func (_q *WarehouseQuery) QueryPartitionStrategies() *PartitionStrategyQuery {
 			sqlgraph.From(warehouse.Table, warehouse.FieldID, selector),
 			sqlgraph.To(partitionstrategy.Table, partitionstrategy.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, true, warehouse.PartitionStrategiesTable, warehouse.PartitionStrategiesColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryHeldReport chains the current query on the "held_report" edge.
+func (_q *WarehouseQuery) QueryHeldReport() *HeldReportQuery {
+	query := (&HeldReportClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(warehouse.Table, warehouse.FieldID, selector),
+			sqlgraph.To(heldreport.Table, heldreport.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, warehouse.HeldReportTable, warehouse.HeldReportColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -351,6 +375,7 @@ func (_q *WarehouseQuery) Clone() *WarehouseQuery {
 		withFacilities:          _q.withFacilities.Clone(),
 		withConnections:         _q.withConnections.Clone(),
 		withPartitionStrategies: _q.withPartitionStrategies.Clone(),
+		withHeldReport:          _q.withHeldReport.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -398,6 +423,17 @@ func (_q *WarehouseQuery) WithPartitionStrategies(opts ...func(*PartitionStrateg
 		opt(query)
 	}
 	_q.withPartitionStrategies = query
+	return _q
+}
+
+// WithHeldReport tells the query-builder to eager-load the nodes that are connected to
+// the "held_report" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *WarehouseQuery) WithHeldReport(opts ...func(*HeldReportQuery)) *WarehouseQuery {
+	query := (&HeldReportClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withHeldReport = query
 	return _q
 }
 
@@ -479,11 +515,12 @@ func (_q *WarehouseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Wa
 	var (
 		nodes       = []*Warehouse{}
 		_spec       = _q.querySpec()
-		loadedTypes = [4]bool{
+		loadedTypes = [5]bool{
 			_q.withMerchant != nil,
 			_q.withFacilities != nil,
 			_q.withConnections != nil,
 			_q.withPartitionStrategies != nil,
+			_q.withHeldReport != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -530,6 +567,12 @@ func (_q *WarehouseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Wa
 			func(n *Warehouse, e *PartitionStrategy) {
 				n.Edges.PartitionStrategies = append(n.Edges.PartitionStrategies, e)
 			}); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withHeldReport; query != nil {
+		if err := _q.loadHeldReport(ctx, query, nodes, nil,
+			func(n *Warehouse, e *HeldReport) { n.Edges.HeldReport = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -640,6 +683,33 @@ func (_q *WarehouseQuery) loadPartitionStrategies(ctx context.Context, query *Pa
 	}
 	query.Where(predicate.PartitionStrategy(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(warehouse.PartitionStrategiesColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.WarehouseID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "warehouse_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *WarehouseQuery) loadHeldReport(ctx context.Context, query *HeldReportQuery, nodes []*Warehouse, init func(*Warehouse), assign func(*Warehouse, *HeldReport)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[int64]*Warehouse)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(heldreport.FieldWarehouseID)
+	}
+	query.Where(predicate.HeldReport(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(warehouse.HeldReportColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"stockbridge/ent/connection"
 	"stockbridge/ent/facility"
+	"stockbridge/ent/heldreport"
 	"stockbridge/ent/partitionstrategy"
 	"stockbridge/ent/predicate"
 	"stockbridge/ent/schema/enum"
@@ -207,6 +208,25 @@ func (_u *WarehouseUpdate) AddPartitionStrategies(v ...*PartitionStrategy) *Ware
 	return _u.AddPartitionStrategyIDs(ids...)
 }
 
+// SetHeldReportID sets the "held_report" edge to the HeldReport entity by ID.
+func (_u *WarehouseUpdate) SetHeldReportID(id int64) *WarehouseUpdate {
+	_u.mutation.SetHeldReportID(id)
+	return _u
+}
+
+// SetNillableHeldReportID sets the "held_report" edge to the HeldReport entity by ID if the given value is not nil.
+func (_u *WarehouseUpdate) SetNillableHeldReportID(id *int64) *WarehouseUpdate {
+	if id != nil {
+		_u = _u.SetHeldReportID(*id)
+	}
+	return _u
+}
+
+// SetHeldReport sets the "held_report" edge to the HeldReport entity.
+func (_u *WarehouseUpdate) SetHeldReport(v *HeldReport) *WarehouseUpdate {
+	return _u.SetHeldReportID(v.ID)
+}
+
 // Mutation returns the WarehouseMutation object of the builder.
 func (_u *WarehouseUpdate) Mutation() *WarehouseMutation {
 	return _u.mutation
@@ -273,6 +293,12 @@ func (_u *WarehouseUpdate) RemovePartitionStrategies(v ...*PartitionStrategy) *W
 		ids[i] = v[i].ID
 	}
 	return _u.RemovePartitionStrategyIDs(ids...)
+}
+
+// ClearHeldReport clears the "held_report" edge to the HeldReport entity.
+func (_u *WarehouseUpdate) ClearHeldReport() *WarehouseUpdate {
+	_u.mutation.ClearHeldReport()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -532,6 +558,35 @@ func (_u *WarehouseUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
+	if _u.mutation.HeldReportCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   warehouse.HeldReportTable,
+			Columns: []string{warehouse.HeldReportColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(heldreport.FieldID, field.TypeInt64),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.HeldReportIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   warehouse.HeldReportTable,
+			Columns: []string{warehouse.HeldReportColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(heldreport.FieldID, field.TypeInt64),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{warehouse.Label}
@@ -725,6 +780,25 @@ func (_u *WarehouseUpdateOne) AddPartitionStrategies(v ...*PartitionStrategy) *W
 	return _u.AddPartitionStrategyIDs(ids...)
 }
 
+// SetHeldReportID sets the "held_report" edge to the HeldReport entity by ID.
+func (_u *WarehouseUpdateOne) SetHeldReportID(id int64) *WarehouseUpdateOne {
+	_u.mutation.SetHeldReportID(id)
+	return _u
+}
+
+// SetNillableHeldReportID sets the "held_report" edge to the HeldReport entity by ID if the given value is not nil.
+func (_u *WarehouseUpdateOne) SetNillableHeldReportID(id *int64) *WarehouseUpdateOne {
+	if id != nil {
+		_u = _u.SetHeldReportID(*id)
+	}
+	return _u
+}
+
+// SetHeldReport sets the "held_report" edge to the HeldReport entity.
+func (_u *WarehouseUpdateOne) SetHeldReport(v *HeldReport) *WarehouseUpdateOne {
+	return _u.SetHeldReportID(v.ID)
+}
+
 // Mutation returns the WarehouseMutation object of the builder.
 func (_u *WarehouseUpdateOne) Mutation() *WarehouseMutation {
 	return _u.mutation
@@ -791,6 +865,12 @@ func (_u *WarehouseUpdateOne) RemovePartitionStrategies(v ...*PartitionStrategy)
 		ids[i] = v[i].ID
 	}
 	return _u.RemovePartitionStrategyIDs(ids...)
+}
+
+// ClearHeldReport clears the "held_report" edge to the HeldReport entity.
+func (_u *WarehouseUpdateOne) ClearHeldReport() *WarehouseUpdateOne {
+	_u.mutation.ClearHeldReport()
+	return _u
 }
 
 // Where appends a list predicates to the WarehouseUpdate builder.
@@ -1073,6 +1153,35 @@ func (_u *WarehouseUpdateOne) sqlSave(ctx context.Context) (_node *Warehouse, er
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(partitionstrategy.FieldID, field.TypeInt64),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.HeldReportCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   warehouse.HeldReportTable,
+			Columns: []string{warehouse.HeldReportColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(heldreport.FieldID, field.TypeInt64),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.HeldReportIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   warehouse.HeldReportTable,
+			Columns: []string{warehouse.HeldReportColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(heldreport.FieldID, field.TypeInt64),
 			},
 		}
 		for _, k := range nodes {

@@ -19,9 +19,9 @@ func (q query) Activities(ctx context.Context, first *int64, after *string, last
 	w.id("storeId", activity.FieldStoreID, "Store", given(in).StoreID)
 	w.id("warehouseId", activity.FieldWarehouseID, "Warehouse", given(in).WarehouseID)
 	w.id("runId", activity.FieldRunID, "SyncRun", given(in).RunID)
-	w.text(activity.FieldSku, &model.StringFilter{Eq: given(in).SKU})
-	w.text(activity.FieldChannelSku, &model.StringFilter{Eq: given(in).ChannelSKU})
-	among(&w, activity.FieldKind, given(in).Kinds)
+	w.text("sku", activity.FieldSku, &model.StringFilter{Eq: given(in).SKU})
+	w.text("channelSku", activity.FieldChannelSku, &model.StringFilter{Eq: given(in).ChannelSKU})
+	among(&w, "kinds", activity.FieldKind, given(in).Kinds)
 	return q.activities(ctx, w, page.Args{First: first, After: after, Last: last, Before: before}, orderBy)
 }
 
@@ -37,6 +37,12 @@ type activityFields struct{}
 
 func (activityFields) Cursor(_ context.Context, a *ent.Activity) (string, error) {
 	return activityCursor(a.ID), nil
+}
+
+// Merchant is nil where it is gone: facts outlive what they name.
+func (activityFields) Merchant(ctx context.Context, a *ent.Activity) (*ent.Merchant, error) {
+	m, err := a.Merchant(ctx)
+	return m, ent.MaskNotFound(err)
 }
 
 // activityCursor is where an activity stands in the order of facts, opaque to clients.

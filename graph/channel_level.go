@@ -16,11 +16,11 @@ func (q query) ChannelLevels(ctx context.Context, first *int64, after *string, l
 	w.id("storeId", channellevel.FieldStoreID, "Store", given(in).StoreID)
 	w.id("locationId", channellevel.FieldLocationID, "StoreLocation", given(in).LocationID)
 	w.id("listingId", channellevel.FieldListingID, "Listing", given(in).ListingID)
-	w.text(channellevel.FieldChannelSku, given(in).ChannelSKU)
-	w.text(channellevel.FieldSku, given(in).SKU)
+	w.text("channelSku", channellevel.FieldChannelSku, given(in).ChannelSKU)
+	w.text("sku", channellevel.FieldSku, given(in).SKU)
 	if status := given(in).Status; status != nil {
 		equal(&w, channellevel.FieldStatus, status.Eq)
-		among(&w, channellevel.FieldStatus, status.In)
+		among(&w, "status.in", channellevel.FieldStatus, status.In)
 	}
 	return q.channelLevels(ctx, w, page.Args{First: first, After: after, Last: last, Before: before}, orderBy)
 }
@@ -37,6 +37,9 @@ func (r *resolver) channelLevels(ctx context.Context, w where, args page.Args, o
 			model.ChannelLevelOrderFieldUpdatedAt:      page.Moment(channellevel.FieldUpdatedAt, func(l *ent.ChannelLevel) time.Time { return l.UpdatedAt }),
 		}))
 	if err != nil {
+		return nil, err
+	}
+	if err := r.prefetchExplanations(ctx, p.Nodes()); err != nil {
 		return nil, err
 	}
 	keys := make([]productKey, len(p.Edges))

@@ -17,7 +17,7 @@ func (q query) Connections(ctx context.Context, first *int64, after *string, las
 	w.id("merchantId", connection.FieldMerchantID, "Merchant", given(in).MerchantID)
 	w.id("warehouseId", connection.FieldWarehouseID, "Warehouse", given(in).WarehouseID)
 	w.id("storeId", connection.FieldStoreID, "Store", given(in).StoreID)
-	w.text(connection.FieldName, given(in).Name)
+	w.text("name", connection.FieldName, given(in).Name)
 	equal(&w, connection.FieldEnabled, given(in).Enabled)
 	equal(&w, connection.FieldInventoryEnabled, given(in).InventoryEnabled)
 	rows := q.Reader.Connection.Query()
@@ -182,7 +182,7 @@ func (m mutation) toggle(ctx context.Context, id string, set func(ctx context.Co
 		behind = m.replan(ctx, row.MerchantID)
 		m.reschedule(ctx, row.ID)
 		if follow != nil {
-			if run, err = follow(ctx, now); err != nil {
+			if run, err = follow(context.WithoutCancel(ctx), now); err != nil {
 				return nil, false, nil, err
 			}
 		}

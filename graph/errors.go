@@ -34,13 +34,9 @@ func ErrorPresenter(log *slog.Logger) graphql.ErrorPresenterFunc {
 			out.Path, argument = split(ctx, told.Path)
 			out.Locations = told.Locations
 		}
-		var list fault.List
-		var one *fault.Error
-		switch {
-		case errors.As(err, &list) && len(list) > 0:
-			return presentFault(out, list[0], argument)
-		case errors.As(err, &one):
-			return presentFault(out, one, argument)
+		switch faults := faultsOf(err); {
+		case len(faults) > 0:
+			return presentFault(out, faults[0], argument)
 		case told != nil && told.Extensions["code"] != nil:
 			return presentRequest(told)
 		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
@@ -60,6 +56,16 @@ func Recover(log *slog.Logger) graphql.RecoverFunc {
 		log.ErrorContext(ctx, "a request panicked", "reference", ref, "path", graphql.GetPath(ctx).String(), "panic", p, "stack", string(debug.Stack()))
 		return internal(&gqlerror.Error{Path: graphql.GetPath(ctx)}, ref)
 	}
+}
+
+// faultsOf are the faults in an error's chain.
+func faultsOf(err error) fault.List {
+	var list fault.List
+	var one *fault.Error
+	if !errors.As(err, &list) && errors.As(err, &one) {
+		list = fault.List{one}
+	}
+	return list
 }
 
 func internal(out *gqlerror.Error, ref string) *gqlerror.Error {

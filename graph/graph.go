@@ -11,8 +11,10 @@ import (
 
 	"stockbridge/ent"
 	"stockbridge/graph/generated"
+	"stockbridge/graph/model"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
+	"stockbridge/internal/catalog"
 	"stockbridge/internal/cron"
 	"stockbridge/internal/database"
 	"stockbridge/internal/pipeline"
@@ -26,6 +28,7 @@ type Config struct {
 	Pipeline  *pipeline.Pipeline
 	Platforms *platform.Platforms
 	Feed      *activity.Feed
+	Imports   *catalog.Importer
 	Cron      *cron.Cron
 	Log       *slog.Logger
 	// SmartFloor is the least time between two runs of a Smart schedule (spec 3.7); 0 is none.
@@ -67,8 +70,10 @@ func (r *resolver) Query() generated.QueryResolver                         { ret
 func (r *resolver) Mutation() generated.MutationResolver                   { return mutation{r} }
 func (r *resolver) Subscription() generated.SubscriptionResolver           { return subscription{r} }
 func (r *resolver) Activity() generated.ActivityResolver                   { return activityFields{} }
+func (r *resolver) CatalogImport() generated.CatalogImportResolver         { return catalogImportFields{r} }
 func (r *resolver) ChannelLevel() generated.ChannelLevelResolver           { return channelLevelFields{r} }
 func (r *resolver) Connection() generated.ConnectionResolver               { return connectionFields{r} }
+func (r *resolver) ImportProblem() generated.ImportProblemResolver         { return importProblemFields{} }
 func (r *resolver) InventoryItem() generated.InventoryItemResolver         { return inventoryItemFields{r} }
 func (r *resolver) PartitionStrategy() generated.PartitionStrategyResolver { return strategyFields{} }
 func (r *resolver) Schedule() generated.ScheduleResolver                   { return scheduleFields{} }
@@ -77,6 +82,26 @@ func (r *resolver) SyncRun() generated.SyncRunResolver                     { ret
 func (r *resolver) Viewer() generated.ViewerResolver                       { return viewerFields{r} }
 func (r *resolver) Warehouse() generated.WarehouseResolver                 { return warehouseFields{} }
 func (r *resolver) WarehouseLevel() generated.WarehouseLevelResolver       { return warehouseLevelFields{r} }
+
+func (r *resolver) ExplainedContribution() generated.ExplainedContributionResolver {
+	return explainedFields{r}
+}
+func (r *resolver) ExplainedShare() generated.ExplainedShareResolver { return explainedShareFields{r} }
+func (r *resolver) HeldBack() generated.HeldBackResolver             { return heldBackFields{r} }
+func (r *resolver) StoreAnswer() generated.StoreAnswerResolver       { return storeAnswerFields{r} }
+func (r *resolver) LevelChange() generated.LevelChangeResolver       { return levelChangeFields{r} }
+func (r *resolver) WarehouseLevelSeries() generated.WarehouseLevelSeriesResolver {
+	return placeFields[model.WarehouseLevelSeries]{r, func(l *model.WarehouseLevelSeries) *model.LevelPlace { return &l.LevelPlace }}
+}
+func (r *resolver) ChannelLevelSeries() generated.ChannelLevelSeriesResolver {
+	return placeFields[model.ChannelLevelSeries]{r, func(l *model.ChannelLevelSeries) *model.LevelPlace { return &l.LevelPlace }}
+}
+func (r *resolver) WarehouseLevelAsOf() generated.WarehouseLevelAsOfResolver {
+	return placeFields[model.WarehouseLevelAsOf]{r, func(l *model.WarehouseLevelAsOf) *model.LevelPlace { return &l.LevelPlace }}
+}
+func (r *resolver) ChannelLevelAsOf() generated.ChannelLevelAsOfResolver {
+	return placeFields[model.ChannelLevelAsOf]{r, func(l *model.ChannelLevelAsOf) *model.LevelPlace { return &l.LevelPlace }}
+}
 
 type (
 	query        struct{ *resolver }

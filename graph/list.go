@@ -93,19 +93,30 @@ func equal[V any](w *where, column string, value *V) {
 	}
 }
 
+// maxIn is how many values a filter may list.
+const maxIn = 1000
+
 // among narrows to rows that have one of the values in the column; nil is all of them, and none match no value.
-func among[V any](w *where, column string, values []V) {
+func among[V any](w *where, field, column string, values []V) {
+	w.few(field, len(values))
 	if values != nil {
 		w.all = append(w.all, sql.FieldIn(column, values...))
 	}
 }
 
 // text narrows to rows whose text in the column matches.
-func (w *where) text(column string, f *model.StringFilter) {
-	if f == nil {
-		return
+func (w *where) text(field, column string, f *model.StringFilter) {
+	if f != nil {
+		w.few(field+".in", len(f.In))
+		w.all = append(w.all, matches(column, *f)...)
 	}
-	w.all = append(w.all, matches(column, *f)...)
+}
+
+// few refuses lists that no statement takes.
+func (w *where) few(field string, n int) {
+	if n > maxIn {
+		w.faults = append(w.faults, fault.At("where."+field, fault.TooMany, "%d values are listed; write at most %d", n, maxIn))
+	}
 }
 
 // matches are the conditions of a filter on a column. Texts compare bytewise on both databases, so all that begins with

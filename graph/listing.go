@@ -18,10 +18,11 @@ func (q query) Listings(ctx context.Context, first *int64, after *string, last *
 	w.id("merchantId", listing.FieldMerchantID, "Merchant", given(in).MerchantID)
 	w.id("storeId", listing.FieldStoreID, "Store", given(in).StoreID)
 	w.id("productId", listing.FieldProductID, "Product", given(in).ProductID)
-	w.text(listing.FieldChannelSku, given(in).ChannelSKU)
+	w.text("channelSku", listing.FieldChannelSku, given(in).ChannelSKU)
 	equal(&w, listing.FieldInventoryEnabled, given(in).InventoryEnabled)
 	rows := q.Reader.Listing.Query()
 	if f := given(in).SKU; f != nil {
+		w.few("sku.in", len(f.In))
 		var of []predicate.Product
 		for _, p := range matches(product.FieldSku, *f) {
 			of = append(of, p)
@@ -43,8 +44,7 @@ func (m mutation) CreateListing(ctx context.Context, in model.CreateListingInput
 		if err != nil {
 			return err
 		}
-		row, err := m.DB.CreateListing(ctx, database.CreateListing{MerchantID: store.MerchantID, StoreID: store.ID, SKU: in.SKU, ChannelSKU: given(in.ChannelSKU),
-			InventoryEnabled: in.InventoryEnabled, MaxQuantity: in.MaxQuantity, Name: in.Name, Price: in.Price, Weight: in.Weight, ImageURL: in.ImageURL, Description: in.Description})
+		row, err := m.DB.CreateListing(ctx, newListing(store, in))
 		if err != nil {
 			return err
 		}
@@ -62,9 +62,7 @@ func (m mutation) UpdateListing(ctx context.Context, in model.UpdateListingInput
 		if err != nil {
 			return err
 		}
-		if _, err := m.DB.UpdateListing(ctx, row.MerchantID, row.ID, database.UpdateListing{ExpectedVersion: in.ExpectedVersion, SKU: in.SKU, ChannelSKU: in.ChannelSKU,
-			InventoryEnabled: in.InventoryEnabled, MaxQuantity: opt(in.MaxQuantity), Name: opt(in.Name), Price: opt(in.Price), Weight: opt(in.Weight),
-			ImageURL: opt(in.ImageURL), Description: opt(in.Description)}); err != nil {
+		if _, err := m.DB.UpdateListing(ctx, row.MerchantID, row.ID, changedListing(in)); err != nil {
 			return err
 		}
 		out.Replanning = m.replan(ctx, row.MerchantID)
@@ -88,4 +86,14 @@ func (m mutation) DeleteListing(ctx context.Context, in model.DeleteListingInput
 		return nil
 	})
 	return out, err
+}
+
+func newListing(store *ent.Store, in model.CreateListingInput) database.CreateListing {
+	return database.CreateListing{MerchantID: store.MerchantID, StoreID: store.ID, SKU: in.SKU, ChannelSKU: given(in.ChannelSKU), InventoryEnabled: in.InventoryEnabled,
+		MaxQuantity: in.MaxQuantity, Name: in.Name, Price: in.Price, Weight: in.Weight, ImageURL: in.ImageURL, Description: in.Description}
+}
+
+func changedListing(in model.UpdateListingInput) database.UpdateListing {
+	return database.UpdateListing{ExpectedVersion: in.ExpectedVersion, SKU: in.SKU, ChannelSKU: in.ChannelSKU, InventoryEnabled: in.InventoryEnabled, MaxQuantity: opt(in.MaxQuantity),
+		Name: opt(in.Name), Price: opt(in.Price), Weight: opt(in.Weight), ImageURL: opt(in.ImageURL), Description: opt(in.Description)}
 }

@@ -29,7 +29,7 @@ func (f viewerFields) Merchants(ctx context.Context, _ *model.Viewer) ([]*ent.Me
 
 func (q query) Merchants(ctx context.Context, first *int64, after *string, last *int64, before *string, in *model.MerchantWhere, orderBy *model.MerchantOrder) (*model.Page[ent.Merchant], error) {
 	var w where
-	w.text(merchant.FieldName, given(in).Name)
+	w.text("name", merchant.FieldName, given(in).Name)
 	return list(ctx, q.Reader.Merchant.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(m *ent.Merchant) int64 { return m.ID }, orderBy, map[model.MerchantOrderField]*page.Column[ent.Merchant]{
 			model.MerchantOrderFieldName:      page.Text(merchant.FieldName, func(m *ent.Merchant) string { return m.Name }),

@@ -43,29 +43,30 @@ func administer(ctx context.Context, f func() error) (fault.List, error) {
 }
 
 func userErrors(err error) (fault.List, error) {
-	var list fault.List
-	var one *fault.Error
-	switch {
-	case err == nil:
-		return nil, nil
-	case errors.As(err, &list):
-	case errors.As(err, &one):
-		list = fault.List{one}
-	default:
+	faults := below(err, "input")
+	if len(faults) == 0 {
 		return nil, err
 	}
-	out := make(fault.List, len(list))
-	for i, f := range list {
+	for _, f := range faults {
 		if f.Code == fault.Forbidden || f.Code == fault.Unauthenticated {
 			return nil, f
 		}
+	}
+	return faults, nil
+}
+
+// below gives the faults in an error's chain with their fields below a path.
+func below(err error, path ...string) fault.List {
+	faults := faultsOf(err)
+	out := make(fault.List, len(faults))
+	for i, f := range faults {
 		told := *f
 		if len(f.Field) > 0 {
-			told.Field = slices.Concat([]string{"input"}, f.Field)
+			told.Field = slices.Concat(path, f.Field)
 		}
-		out[i] = &told
+		out = append(out, &told)
 	}
-	return out, nil
+	return out
 }
 
 // find reads the object that an input field names by its global id. The error is a fault NOT_FOUND of the field where
@@ -98,9 +99,9 @@ func again[T any, P ~func(*sql.Selector), Q interface {
 }
 
 // replan works out what a change of settings bears on, and tells whether that goes on behind the answer. The change is
-// made: should planning fail now, it is marked durably and tried again later.
+// made, so it is planned even if the caller has gone; should planning fail, it stays marked and is tried again later.
 func (r *resolver) replan(ctx context.Context, merchantID int64) (behind bool) {
-	behind, err := r.Pipeline.Replan(ctx, merchantID)
+	behind, err := r.Pipeline.Replan(context.WithoutCancel(ctx), merchantID)
 	if err != nil {
 		r.Log.WarnContext(ctx, "planning after a change of settings failed; it stays marked", "merchant", merchantID, "error", err)
 		return true
@@ -112,7 +113,7 @@ func (r *resolver) replan(ctx context.Context, merchantID int64) (behind bool) {
 // mended by the next start.
 func (r *resolver) reschedule(ctx context.Context, connections ...int64) {
 	for _, id := range connections {
-		if err := r.Cron.Set(ctx, id); err != nil {
+		if err := r.Cron.Set(context.WithoutCancel(ctx), id); err != nil {
 			r.Log.ErrorContext(ctx, "the schedules of a connection were not taken up", "connection", id, "error", err)
 		}
 	}

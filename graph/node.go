@@ -23,12 +23,21 @@ func (q query) Node(ctx context.Context, id string) (model.Node, error) {
 	switch r := q.Reader; typ {
 	case "Activity":
 		return node(ctx, r.Activity.Query(), row)
+	case "CatalogImport":
+		progress := q.Imports.Progress()
+		found, err := node(ctx, r.CatalogImport.Query(), row)
+		if i, ok := found.(*ent.CatalogImport); ok {
+			progress.Show(i)
+		}
+		return found, err
 	case "ChannelLevel":
 		return node(ctx, r.ChannelLevel.Query(), row)
 	case "Connection":
 		return node(ctx, r.Connection.Query(), row)
 	case "Facility":
 		return node(ctx, r.Facility.Query(), row)
+	case "HeldReport":
+		return node(ctx, r.HeldReport.Query(), row)
 	case "Listing":
 		return node(ctx, r.Listing.Query(), row)
 	case "Merchant":

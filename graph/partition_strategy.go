@@ -20,7 +20,7 @@ func (q query) PartitionStrategies(ctx context.Context, first *int64, after *str
 	var w where
 	w.id("merchantId", partitionstrategy.FieldMerchantID, "Merchant", given(in).MerchantID)
 	w.id("warehouseId", partitionstrategy.FieldWarehouseID, "Warehouse", given(in).WarehouseID)
-	w.text(partitionstrategy.FieldName, given(in).Name)
+	w.text("name", partitionstrategy.FieldName, given(in).Name)
 	equal(&w, partitionstrategy.FieldActive, given(in).Active)
 	return list(ctx, q.Reader.PartitionStrategy.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(s *ent.PartitionStrategy) int64 { return s.ID }, orderBy, map[model.PartitionStrategyOrderField]*page.Column[ent.PartitionStrategy]{

@@ -2,10 +2,10 @@ package graph
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -25,33 +25,32 @@ import (
 // host than the one it was entered for (spec 5.2).
 func (r *resolver) storeWarehouse(merchantID int64, in model.WarehousePlatformInput, old *ent.Warehouse) (database.PlatformSettings, error) {
 	var w, was platform.Warehouse
+	var kept secrets
 	if old != nil {
-		var err error
-		if was, err = r.Platforms.Warehouse(old); err != nil {
-			return database.PlatformSettings{}, under("platform", err)
-		}
+		was, kept.err = r.Platforms.Warehouse(old)
+		kept.settings = old.Settings
 	}
 	var field string
 	switch {
 	case in.FileExchange != nil:
 		field = "fileExchange"
-		f, kept := in.FileExchange, given(was.FileExchange)
-		if !sameHost(f.URL, kept.URL) {
-			kept = fileexchange.Config{}
-		}
-		w.FileExchange = &fileexchange.Config{URL: f.URL, Username: given(f.Username), Password: leave(f.Password, kept.Password), PrivateKey: leave(f.PrivateKey, kept.PrivateKey),
-			Passphrase: leave(f.Passphrase, kept.Passphrase), HostKey: leave(f.HostKey, kept.HostKey), Complete: given(f.Complete),
-			Columns: columns(given(f.Columns)), AfterImport: given(f.AfterImport), Files: given(f.Files)}
+		f, before := in.FileExchange, given(was.FileExchange)
+		kept.usable = sameHost(f.URL, before.URL)
+		w.FileExchange = &fileexchange.Config{URL: f.URL, Username: given(f.Username), Complete: given(f.Complete), Columns: columns(given(f.Columns)),
+			AfterImport: given(f.AfterImport), Files: given(f.Files),
+			Password: kept.leave("password", f.Password, before.Password), PrivateKey: kept.leave("privateKey", f.PrivateKey, before.PrivateKey),
+			Passphrase: kept.leave("passphrase", f.Passphrase, before.Passphrase), HostKey: kept.leave("hostKey", f.HostKey, before.HostKey)}
 	case in.HTTP != nil:
 		field = "http"
-		h, kept := in.HTTP, given(was.HTTP)
-		if !sameHost(h.URL, kept.URL) {
-			kept = httppull.Config{}
-		}
-		w.HTTP = &httppull.Config{URL: h.URL, Token: leave(h.Token, kept.Token)}
+		h, before := in.HTTP, given(was.HTTP)
+		kept.usable = sameHost(h.URL, before.URL)
+		w.HTTP = &httppull.Config{URL: h.URL, Token: kept.leave("token", h.Token, before.Token)}
 	case in.Push != nil:
 		field = "push"
 		w.Push = &platform.Push{Note: given(in.Push.Note)}
+	}
+	if kept.locked {
+		return database.PlatformSettings{}, under("platform."+field, kept.err)
 	}
 	settings, err := r.Platforms.StoreWarehouse(merchantID, w)
 	return settings, under("platform."+field, err)
@@ -60,40 +59,51 @@ func (r *resolver) storeWarehouse(merchantID int64, in model.WarehousePlatformIn
 // storeStore is storeWarehouse for stores.
 func (r *resolver) storeStore(merchantID int64, in model.StorePlatformInput, old *ent.Store) (database.PlatformSettings, error) {
 	var s, was platform.Store
+	var kept secrets
 	if old != nil {
-		var err error
-		if was, err = r.Platforms.Store(old); err != nil {
-			return database.PlatformSettings{}, under("platform", err)
-		}
+		was, kept.err = r.Platforms.Store(old)
+		kept.settings = old.Settings
 	}
 	var field string
 	switch {
 	case in.HTTP != nil:
 		field = "http"
-		h, kept := in.HTTP, given(was.HTTP)
-		if !sameHost(h.URL, kept.URL) {
-			kept = platform.HTTPStore{}
-		}
-		s.HTTP = &platform.HTTPStore{URL: h.URL, Token: leave(h.Token, kept.Token), SigningSecret: leave(h.SigningSecret, kept.SigningSecret),
-			BatchSize: int(given(h.BatchSize)), Concurrency: int(given(h.Concurrency)), PerSecond: given(h.RequestsPerSecond)}
+		h, before := in.HTTP, given(was.HTTP)
+		kept.usable = sameHost(h.URL, before.URL)
+		s.HTTP = &platform.HTTPStore{URL: h.URL, BatchSize: int(given(h.BatchSize)), Concurrency: int(given(h.Concurrency)), PerSecond: given(h.RequestsPerSecond),
+			Token: kept.leave("token", h.Token, before.Token), SigningSecret: kept.leave("signingSecret", h.SigningSecret, before.SigningSecret)}
 	case in.FileExchange != nil:
 		field = "fileExchange"
-		f, kept := in.FileExchange, given(was.FileExchange)
-		if !sameHost(f.URL, kept.URL) {
-			kept = platform.FileExchangeStore{}
-		}
-		s.FileExchange = &platform.FileExchangeStore{URL: f.URL, Username: given(f.Username), Password: leave(f.Password, kept.Password),
-			PrivateKey: leave(f.PrivateKey, kept.PrivateKey), Passphrase: leave(f.Passphrase, kept.Passphrase), HostKey: leave(f.HostKey, kept.HostKey)}
+		f, before := in.FileExchange, given(was.FileExchange)
+		kept.usable = sameHost(f.URL, before.URL)
+		s.FileExchange = &platform.FileExchangeStore{URL: f.URL, Username: given(f.Username),
+			Password: kept.leave("password", f.Password, before.Password), PrivateKey: kept.leave("privateKey", f.PrivateKey, before.PrivateKey),
+			Passphrase: kept.leave("passphrase", f.Passphrase, before.Passphrase), HostKey: kept.leave("hostKey", f.HostKey, before.HostKey)}
+	}
+	if kept.locked {
+		return database.PlatformSettings{}, under("platform."+field, kept.err)
 	}
 	settings, err := r.Platforms.StoreStore(merchantID, s)
 	return settings, under("platform."+field, err)
 }
 
+// secrets are what a row keeps that an input may leave as it is.
+type secrets struct {
+	settings json.RawMessage
+	err      error // why they cannot be read, nil if they can: entering all of them again mends that
+	usable   bool  // the input leads to the host they are for
+	locked   bool  // one that cannot be read is needed
+}
+
 // leave is what an input says, or what there was where it is left out.
-func leave(in graphql.Omittable[*string], was string) string {
+func (s *secrets) leave(name string, in graphql.Omittable[*string], was string) string {
 	if v, ok := in.ValueOK(); ok {
 		return given(v)
 	}
+	if !s.usable {
+		return ""
+	}
+	s.locked = s.locked || s.err != nil && platform.HasSecret(s.settings, name)
 	return was
 }
 
@@ -110,19 +120,14 @@ func columns(in model.FileColumnsInput) csvreport.Columns {
 
 // under puts the faults in err below a field.
 func under(field string, err error) error {
-	var list fault.List
-	var one *fault.Error
-	switch {
-	case errors.As(err, &list):
-	case errors.As(err, &one):
-		list = fault.List{one}
-	default:
+	faults := faultsOf(err)
+	if len(faults) == 0 {
 		return err
 	}
-	out := make(fault.List, len(list))
-	for i, f := range list {
+	out := make(fault.List, len(faults))
+	for i, f := range faults {
 		told := *f
-		told.Field = slices.Concat(fault.At(field, f.Code, "").Field, f.Field)
+		told.Field = slices.Concat(strings.Split(field, "."), f.Field)
 		out[i] = &told
 	}
 	return out

@@ -14,9 +14,9 @@ import (
 func (q query) Products(ctx context.Context, first *int64, after *string, last *int64, before *string, in *model.ProductWhere, orderBy *model.ProductOrder) (*model.Page[ent.Product], error) {
 	var w where
 	w.id("merchantId", product.FieldMerchantID, "Merchant", given(in).MerchantID)
-	w.text(product.FieldSku, given(in).SKU)
-	w.text(product.FieldName, given(in).Name)
-	w.text(product.FieldUpc, given(in).UPC)
+	w.text("sku", product.FieldSku, given(in).SKU)
+	w.text("name", product.FieldName, given(in).Name)
+	w.text("upc", product.FieldUpc, given(in).UPC)
 	return list(ctx, q.Reader.Product.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(p *ent.Product) int64 { return p.ID }, orderBy, map[model.ProductOrderField]*page.Column[ent.Product]{
 			model.ProductOrderFieldSKU:       page.Text(product.FieldSku, func(p *ent.Product) string { return p.Sku }),

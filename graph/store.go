@@ -14,7 +14,7 @@ import (
 func (q query) Stores(ctx context.Context, first *int64, after *string, last *int64, before *string, in *model.StoreWhere, orderBy *model.StoreOrder) (*model.Page[ent.Store], error) {
 	var w where
 	w.id("merchantId", store.FieldMerchantID, "Merchant", given(in).MerchantID)
-	w.text(store.FieldName, given(in).Name)
+	w.text("name", store.FieldName, given(in).Name)
 	equal(&w, store.FieldPlatform, given(in).Platform)
 	return list(ctx, q.Reader.Store.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(s *ent.Store) int64 { return s.ID }, orderBy, map[model.StoreOrderField]*page.Column[ent.Store]{

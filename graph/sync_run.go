@@ -19,7 +19,7 @@ func (q query) SyncRuns(ctx context.Context, first *int64, after *string, last *
 	equal(&w, syncrun.FieldTrigger, given(in).Trigger)
 	if status := given(in).Status; status != nil {
 		equal(&w, syncrun.FieldStatus, status.Eq)
-		among(&w, syncrun.FieldStatus, status.In)
+		among(&w, "status.in", syncrun.FieldStatus, status.In)
 	}
 	order := ordered(func(r *ent.SyncRun) int64 { return r.ID }, orderBy, map[model.SyncRunOrderField]*page.Column[ent.SyncRun]{
 		model.SyncRunOrderFieldCreatedAt:  page.Moment(syncrun.FieldCreatedAt, func(r *ent.SyncRun) time.Time { return r.CreatedAt }),

@@ -27,7 +27,7 @@ func (q query) Tokens(ctx context.Context, first *int64, after *string, last *in
 		}
 		rows.Where(token.HasMerchantsWith(merchant.ID(row)))
 	}
-	w.text(token.FieldName, given(in).Name)
+	w.text("name", token.FieldName, given(in).Name)
 	equal(&w, token.FieldRole, given(in).Role)
 	return list(ctx, rows, w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(t *ent.Token) int64 { return t.ID }, orderBy, map[model.TokenOrderField]*page.Column[ent.Token]{

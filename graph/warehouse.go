@@ -14,7 +14,7 @@ import (
 func (q query) Warehouses(ctx context.Context, first *int64, after *string, last *int64, before *string, in *model.WarehouseWhere, orderBy *model.WarehouseOrder) (*model.Page[ent.Warehouse], error) {
 	var w where
 	w.id("merchantId", warehouse.FieldMerchantID, "Merchant", given(in).MerchantID)
-	w.text(warehouse.FieldName, given(in).Name)
+	w.text("name", warehouse.FieldName, given(in).Name)
 	equal(&w, warehouse.FieldPlatform, given(in).Platform)
 	return list(ctx, q.Reader.Warehouse.Query(), w, page.Args{First: first, After: after, Last: last, Before: before},
 		ordered(func(w *ent.Warehouse) int64 { return w.ID }, orderBy, map[model.WarehouseOrderField]*page.Column[ent.Warehouse]{

@@ -16,7 +16,7 @@ func (q query) WarehouseLevels(ctx context.Context, first *int64, after *string,
 	w.id("merchantId", warehouselevel.FieldMerchantID, "Merchant", given(in).MerchantID)
 	w.id("warehouseId", warehouselevel.FieldWarehouseID, "Warehouse", given(in).WarehouseID)
 	w.id("facilityId", warehouselevel.FieldFacilityID, "Facility", given(in).FacilityID)
-	w.text(warehouselevel.FieldSku, given(in).SKU)
+	w.text("sku", warehouselevel.FieldSku, given(in).SKU)
 	return q.warehouseLevels(ctx, w, page.Args{First: first, After: after, Last: last, Before: before}, orderBy)
 }
 

@@ -25,6 +25,7 @@ import (
 	"stockbridge/graph"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
+	"stockbridge/internal/catalog"
 	"stockbridge/internal/cron"
 	"stockbridge/internal/database"
 	"stockbridge/internal/database/dbtest"
@@ -45,6 +46,9 @@ type world struct {
 	executor   *executor.Executor
 	platforms  *platform.Platforms
 	pipeline   *pipeline.Pipeline
+	imports    *catalog.Importer
+	feed       *activity.Feed
+	bell       *activity.Bell
 	statements *statements
 	log        *logged
 	shop       *shop
@@ -55,7 +59,7 @@ type world struct {
 
 // tenant is one merchant with one of everything.
 type tenant struct {
-	merchant, warehouse, files, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token int64
+	merchant, warehouse, files, held, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token, catalogImport int64
 }
 
 // each runs a test in a world of its own on every database.
@@ -71,10 +75,9 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(t testing.TB, name string) *world {
 	t.Helper()
-	w := &world{t: t, statements: &statements{}, log: &logged{}, files: t.TempDir()}
-	bell := &activity.Bell{}
+	w := &world{t: t, statements: &statements{}, log: &logged{}, files: t.TempDir(), bell: &activity.Bell{}}
 	at := dbtest.URL(t, name)
-	w.db = dbtest.Reopen(t, at, database.Options{Committed: bell.Ring})
+	w.db = dbtest.Reopen(t, at, database.Options{Committed: w.bell.Ring})
 	driver, dsn := "pgx", at
 	if name == "sqlite" {
 		driver, dsn = "sqlite", "file:"+(&url.URL{Path: w.db.Path()}).EscapedPath()+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_time_format=sqlite"
@@ -103,9 +106,12 @@ func newWorld(t testing.TB, name string) *world {
 			t.Error(err)
 		}
 	})
+	w.feed = activity.New(w.db, w.bell, log)
+	w.imports = catalog.New(catalog.Config{DB: w.db, Replan: w.pipeline.Replan, Log: log})
+	t.Cleanup(func() { w.imports.Close(context.Background()) })
 	w.schema = graph.New(graph.Config{
 		Reader: access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements}))),
-		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: activity.New(w.db, bell, log), Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
+		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
 	})
 	w.executor = executor.New(w.schema)
 	w.executor.SetErrorPresenter(graph.ErrorPresenter(log))

@@ -30,6 +30,8 @@ const (
 	FieldRejected = "rejected"
 	// FieldLevels holds the string denoting the levels field in the database.
 	FieldLevels = "levels"
+	// FieldReleased holds the string denoting the released field in the database.
+	FieldReleased = "released"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// EdgeMerchant holds the string denoting the merchant edge name in mutations.
@@ -74,6 +76,7 @@ var Columns = []string{
 	FieldReason,
 	FieldRejected,
 	FieldLevels,
+	FieldReleased,
 	FieldCreatedAt,
 }
 
@@ -90,6 +93,8 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultStamp holds the default value on creation for the "stamp" field.
 	DefaultStamp string
+	// DefaultReleased holds the default value on creation for the "released" field.
+	DefaultReleased bool
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
 	DefaultCreatedAt func() time.Time
 )
@@ -137,6 +142,11 @@ func ByLevels(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLevels, opts...).ToFunc()
 }
 
+// ByReleased orders the results by the released field.
+func ByReleased(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReleased, opts...).ToFunc()
+}
+
 // ByCreatedAt orders the results by the created_at field.
 func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedAt, opts...).ToFunc()
@@ -173,7 +183,7 @@ func newWarehouseStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(WarehouseInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.M2O, false, WarehouseTable, WarehouseColumn),
+		sqlgraph.Edge(sqlgraph.O2O, true, WarehouseTable, WarehouseColumn),
 	)
 }
 func newRunStep() *sqlgraph.Step {

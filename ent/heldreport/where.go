@@ -90,6 +90,11 @@ func Levels(v int64) predicate.HeldReport {
 	return predicate.HeldReport(sql.FieldEQ(FieldLevels, v))
 }
 
+// Released applies equality check predicate on the "released" field. It's identical to ReleasedEQ.
+func Released(v bool) predicate.HeldReport {
+	return predicate.HeldReport(sql.FieldEQ(FieldReleased, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.HeldReport {
 	return predicate.HeldReport(sql.FieldEQ(FieldCreatedAt, v))
@@ -410,6 +415,16 @@ func LevelsLTE(v int64) predicate.HeldReport {
 	return predicate.HeldReport(sql.FieldLTE(FieldLevels, v))
 }
 
+// ReleasedEQ applies the EQ predicate on the "released" field.
+func ReleasedEQ(v bool) predicate.HeldReport {
+	return predicate.HeldReport(sql.FieldEQ(FieldReleased, v))
+}
+
+// ReleasedNEQ applies the NEQ predicate on the "released" field.
+func ReleasedNEQ(v bool) predicate.HeldReport {
+	return predicate.HeldReport(sql.FieldNEQ(FieldReleased, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.HeldReport {
 	return predicate.HeldReport(sql.FieldEQ(FieldCreatedAt, v))
@@ -478,7 +493,7 @@ func HasWarehouse() predicate.HeldReport {
 	return predicate.HeldReport(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, false, WarehouseTable, WarehouseColumn),
+			sqlgraph.Edge(sqlgraph.O2O, true, WarehouseTable, WarehouseColumn),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})

@@ -404,10 +404,11 @@ var (
 		{Name: "reason", Type: field.TypeString, Size: 2147483647},
 		{Name: "rejected", Type: field.TypeJSON, Nullable: true},
 		{Name: "levels", Type: field.TypeInt64},
+		{Name: "released", Type: field.TypeBool, Default: false},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "merchant_id", Type: field.TypeInt64},
-		{Name: "warehouse_id", Type: field.TypeInt64},
 		{Name: "run_id", Type: field.TypeInt64, Nullable: true},
+		{Name: "warehouse_id", Type: field.TypeInt64, Unique: true},
 	}
 	// HeldReportsTable holds the schema information for the "held_reports" table.
 	HeldReportsTable = &schema.Table{
@@ -417,14 +418,8 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "held_reports_merchants_merchant",
-				Columns:    []*schema.Column{HeldReportsColumns[7]},
-				RefColumns: []*schema.Column{MerchantsColumns[0]},
-				OnDelete:   schema.Cascade,
-			},
-			{
-				Symbol:     "held_reports_warehouses_warehouse",
 				Columns:    []*schema.Column{HeldReportsColumns[8]},
-				RefColumns: []*schema.Column{WarehousesColumns[0]},
+				RefColumns: []*schema.Column{MerchantsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
@@ -433,12 +428,11 @@ var (
 				RefColumns: []*schema.Column{SyncRunsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
-		},
-		Indexes: []*schema.Index{
 			{
-				Name:    "heldreport_warehouse_id",
-				Unique:  true,
-				Columns: []*schema.Column{HeldReportsColumns[8]},
+				Symbol:     "held_reports_warehouses_held_report",
+				Columns:    []*schema.Column{HeldReportsColumns[10]},
+				RefColumns: []*schema.Column{WarehousesColumns[0]},
+				OnDelete:   schema.Cascade,
 			},
 		},
 	}
@@ -1232,8 +1226,8 @@ func init() {
 	HeldLevelsTable.ForeignKeys[0].RefTable = MerchantsTable
 	HeldLevelsTable.ForeignKeys[1].RefTable = HeldReportsTable
 	HeldReportsTable.ForeignKeys[0].RefTable = MerchantsTable
-	HeldReportsTable.ForeignKeys[1].RefTable = WarehousesTable
-	HeldReportsTable.ForeignKeys[2].RefTable = SyncRunsTable
+	HeldReportsTable.ForeignKeys[1].RefTable = SyncRunsTable
+	HeldReportsTable.ForeignKeys[2].RefTable = WarehousesTable
 	ImportProblemsTable.ForeignKeys[0].RefTable = MerchantsTable
 	ImportProblemsTable.ForeignKeys[1].RefTable = CatalogImportsTable
 	ListingsTable.ForeignKeys[0].RefTable = MerchantsTable

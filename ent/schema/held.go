@@ -23,6 +23,7 @@ func (HeldReport) Fields() []ent.Field {
 		field.Text("reason").Immutable(),
 		field.JSON("rejected", []string{}).Optional().Immutable().Comment("SKUs that are named though their row could not be used"),
 		field.Int64("levels").Immutable(),
+		field.Bool("released").Default(false).Comment("an operator let it through: the next pull records it"),
 		field.Time("created_at").Immutable().Default(now),
 	}
 }
@@ -30,13 +31,10 @@ func (HeldReport) Fields() []ent.Field {
 // Edges of HeldReport.
 func (HeldReport) Edges() []ent.Edge {
 	return []ent.Edge{
-		owner("warehouse", Warehouse.Type),
+		edge.From("warehouse", Warehouse.Type).Ref("held_report").Field("warehouse_id").Required().Unique().Immutable(),
 		edge.To("run", SyncRun.Type).Field("run_id").Unique().Immutable().Annotations(cascade),
 	}
 }
-
-// Indexes of HeldReport.
-func (HeldReport) Indexes() []ent.Index { return []ent.Index{index.Fields("warehouse_id").Unique()} }
 
 // HeldLevel is one level of a held report.
 type HeldLevel struct{ ent.Schema }

@@ -33,6 +33,7 @@ func (Warehouse) Edges() []ent.Edge {
 		edge.From("facilities", Facility.Type).Ref("warehouse"),
 		edge.From("connections", Connection.Type).Ref("warehouse"),
 		edge.From("partition_strategies", PartitionStrategy.Type).Ref("warehouse"),
+		edge.To("held_report", HeldReport.Type).Unique().Annotations(cascade),
 	}
 }
 

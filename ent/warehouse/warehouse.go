@@ -46,6 +46,8 @@ const (
 	EdgeConnections = "connections"
 	// EdgePartitionStrategies holds the string denoting the partition_strategies edge name in mutations.
 	EdgePartitionStrategies = "partition_strategies"
+	// EdgeHeldReport holds the string denoting the held_report edge name in mutations.
+	EdgeHeldReport = "held_report"
 	// Table holds the table name of the warehouse in the database.
 	Table = "warehouses"
 	// MerchantTable is the table that holds the merchant relation/edge.
@@ -76,6 +78,13 @@ const (
 	PartitionStrategiesInverseTable = "partition_strategies"
 	// PartitionStrategiesColumn is the table column denoting the partition_strategies relation/edge.
 	PartitionStrategiesColumn = "warehouse_id"
+	// HeldReportTable is the table that holds the held_report relation/edge.
+	HeldReportTable = "held_reports"
+	// HeldReportInverseTable is the table name for the HeldReport entity.
+	// It exists in this package in order to avoid circular dependency with the "heldreport" package.
+	HeldReportInverseTable = "held_reports"
+	// HeldReportColumn is the table column denoting the held_report relation/edge.
+	HeldReportColumn = "warehouse_id"
 )
 
 // Columns holds all SQL columns for warehouse fields.
@@ -256,6 +265,13 @@ func ByPartitionStrategies(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOpti
 		sqlgraph.OrderByNeighborTerms(s, newPartitionStrategiesStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByHeldReportField orders the results by held_report field.
+func ByHeldReportField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newHeldReportStep(), sql.OrderByField(field, opts...))
+	}
+}
 func newMerchantStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -282,5 +298,12 @@ func newPartitionStrategiesStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(PartitionStrategiesInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, true, PartitionStrategiesTable, PartitionStrategiesColumn),
+	)
+}
+func newHeldReportStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(HeldReportInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2O, false, HeldReportTable, HeldReportColumn),
 	)
 }

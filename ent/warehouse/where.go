@@ -568,6 +568,29 @@ func HasPartitionStrategiesWith(preds ...predicate.PartitionStrategy) predicate.
 	})
 }
 
+// HasHeldReport applies the HasEdge predicate on the "held_report" edge.
+func HasHeldReport() predicate.Warehouse {
+	return predicate.Warehouse(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, HeldReportTable, HeldReportColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasHeldReportWith applies the HasEdge predicate on the "held_report" edge with a given conditions (other predicates).
+func HasHeldReportWith(preds ...predicate.HeldReport) predicate.Warehouse {
+	return predicate.Warehouse(func(s *sql.Selector) {
+		step := newHeldReportStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.Warehouse) predicate.Warehouse {
 	return predicate.Warehouse(sql.AndPredicates(predicates...))

@@ -5,4 +5,3 @@ type (
 	CatalogProblemConnection = Page[CatalogProblem]
 	CatalogProblemEdge       = Edge[CatalogProblem]
 )
-

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"stockbridge/ent"
+	"stockbridge/internal/database"
 )
 
 // Page is one page of a list of rows (Relay: a connection).
@@ -41,10 +42,17 @@ type Node interface {
 type (
 	ActivityConnection          = Page[ent.Activity]
 	ActivityEdge                = Edge[ent.Activity]
+	CatalogImportConnection     = Page[ent.CatalogImport]
+	CatalogImportEdge           = Edge[ent.CatalogImport]
 	ChannelLevelConnection      = Page[ent.ChannelLevel]
 	ChannelLevelEdge            = Edge[ent.ChannelLevel]
 	ConnectionConnection        = Page[ent.Connection]
 	ConnectionEdge              = Edge[ent.Connection]
+	LevelChangeConnection       = Page[database.LevelChange]
+	LevelChangeEdge             = Edge[database.LevelChange]
+
+	ImportProblemConnection     = Page[ent.ImportProblem]
+	ImportProblemEdge           = Edge[ent.ImportProblem]
 	ListingConnection           = Page[ent.Listing]
 	ListingEdge                 = Edge[ent.Listing]
 	MerchantConnection          = Page[ent.Merchant]
@@ -76,6 +84,7 @@ type Order[F any] struct {
 // The orders of the lists.
 type (
 	ActivityOrder          = Order[ActivityOrderField]
+	CatalogImportOrder     = Order[CatalogImportOrderField]
 	ChannelLevelOrder      = Order[ChannelLevelOrderField]
 	ConnectionOrder        = Order[ConnectionOrderField]
 	ListingOrder           = Order[ListingOrderField]
@@ -88,9 +97,3 @@ type (
 	WarehouseLevelOrder    = Order[WarehouseLevelOrderField]
 	WarehouseOrder         = Order[WarehouseOrderField]
 )
-
-// InventoryItem is a SKU of a merchant.
-type InventoryItem struct {
-	SKU        string
-	MerchantID int64
-}

@@ -9,8 +9,6 @@ import (
 	"stockbridge/internal/fault"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
-
 // spec 5: a token's secret is shown once, so the remembered answer that holds it is sealed; another key does not open it.
 func TestRememberedAnswerIsSealed(t *testing.T) {
 	t.Parallel()

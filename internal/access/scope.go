@@ -42,6 +42,8 @@ func narrow(ctx context.Context, q intercept.Query) error {
 		if v.Role != Admin {
 			return fault.New(fault.Forbidden, "only an ADMIN sees tokens")
 		}
+	case ent.TypeIdempotencyKey: // holds answers to whoever asked
+		return fault.New(fault.Forbidden, "nobody sees idempotency keys")
 	default:
 		return fmt.Errorf("nobody has said who may see rows of type %s", typ)
 	}

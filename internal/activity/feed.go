@@ -79,7 +79,7 @@ func (f *Feed) Changed() <-chan struct{} { return f.bell.Next() }
 // Filter narrows a feed to one merchant and, where set, to more.
 type Filter struct {
 	MerchantID  int64
-	SKU         string              // the product's or warehouse's, or a channel SKU; "" for all
+	SKU         string              // the product's or warehouse's; "" for all
 	StoreID     int64               // 0 for all
 	WarehouseID int64               // 0 for all
 	Kinds       []enum.ActivityKind // empty for all
@@ -88,7 +88,7 @@ type Filter struct {
 func (f Filter) where() []predicate.Activity {
 	where := []predicate.Activity{activity.MerchantID(f.MerchantID)}
 	if f.SKU != "" {
-		where = append(where, activity.Or(activity.Sku(f.SKU), activity.ChannelSku(f.SKU)))
+		where = append(where, activity.Sku(f.SKU))
 	}
 	if f.StoreID != 0 {
 		where = append(where, activity.StoreID(f.StoreID))

@@ -43,12 +43,13 @@ func (db *DB) BeginPush(ctx context.Context, storeID int64) (s Standing, err err
 		if interrupted {
 			query = "UPDATE channel_levels SET due = true WHERE store_id = ? AND status IN ('PENDING', 'FAILED')"
 		}
-		if _, err := t.ExecContext(ctx, db.rebind(query), storeID); err != nil {
-			return err
-		}
-		return t.QueryRowContext(ctx, db.rebind("SELECT count(*) FILTER (WHERE status <> 'EXCLUDED'), count(*) FILTER (WHERE "+toPush+"), count(*) FILTER (WHERE status = 'EXCLUDED') FROM channel_levels WHERE store_id = ?"), storeID).
-			Scan(&s.Levels, &s.ToPush, &s.Excluded)
+		_, err := t.ExecContext(ctx, db.rebind(query), storeID)
+		return err
 	})
+	if err == nil { // counted beside the writer, which it would hold up
+		err = db.read.QueryRowContext(ctx, db.rebind("SELECT count(*) FILTER (WHERE status <> 'EXCLUDED'), count(*) FILTER (WHERE "+toPush+"), count(*) FILTER (WHERE status = 'EXCLUDED') FROM channel_levels WHERE store_id = ?"), storeID).
+			Scan(&s.Levels, &s.ToPush, &s.Excluded)
+	}
 	if err != nil {
 		return s, fmt.Errorf("begin the push to store %d: %w", storeID, err)
 	}

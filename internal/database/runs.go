@@ -197,6 +197,24 @@ func (db *DB) ConnectionToSync(ctx context.Context, id int64) (c *ent.Connection
 	return c, nil
 }
 
+// ConnectionsToPush are the connections of a warehouse that count and push on change.
+func (db *DB) ConnectionsToPush(ctx context.Context, warehouseID int64) ([]*ent.Connection, error) {
+	found, err := db.reader.Connection.Query().Where(connection.WarehouseID(warehouseID), connection.Enabled(true), connection.InventoryEnabled(true), connection.PushOnChange(true)).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the connections of warehouse %d: %w", warehouseID, err)
+	}
+	return found, nil
+}
+
+// Run reads a run.
+func (db *DB) Run(ctx context.Context, id int64) (*ent.SyncRun, error) {
+	run, err := db.reader.SyncRun.Get(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read run %d: %w", id, err)
+	}
+	return run, nil
+}
+
 // Interrupt ends the runs that a process left behind when it died, and answers the connections with queued ones.
 func (db *DB) Interrupt(ctx context.Context) (interrupted int, queued []int64, err error) {
 	err = db.inTx(ctx, func(t *tx) error {

@@ -117,7 +117,7 @@ func Once(ctx context.Context, c Config) (err error) {
 	for _, store := range s.stores {
 		store.listen()
 	}
-	moved := s.warehouse.trade()
+	moved := []item{s.warehouse.sell(bike, 3), s.warehouse.sell("HELMET-L", 1)}
 	if err := s.warehouse.report(moved); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 )
@@ -74,11 +75,11 @@ func differences(shows, should map[string]int64) []string {
 		want, due := should[sku]
 		switch {
 		case !shown:
-			words = append(words, sprintf("%s is not shown, should be %d", sku, want))
+			words = append(words, fmt.Sprintf("%s is not shown, should be %d", sku, want))
 		case !due:
-			words = append(words, sprintf("%s is shown (%d) and should not be", sku, got))
+			words = append(words, fmt.Sprintf("%s is shown (%d) and should not be", sku, got))
 		case got != want:
-			words = append(words, sprintf("%s shows %d, should be %d", sku, got, want))
+			words = append(words, fmt.Sprintf("%s shows %d, should be %d", sku, got, want))
 		}
 	}
 	return words

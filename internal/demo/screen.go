@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
-
 // screen shows what the stores show: on a terminal a table that stands still, else a line per change.
 type screen struct {
 	out      io.Writer

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -74,4 +75,11 @@ func (w *simulated) trade() []item {
 		moved = append(moved, *i)
 	}
 	return moved
+}
+
+// sell takes units of a SKU out of stock, and returns the item.
+func (w *simulated) sell(sku string, units int64) item {
+	at := slices.IndexFunc(w.items, func(i item) bool { return i.sku == sku })
+	w.items[at].stock -= units
+	return w.items[at]
 }

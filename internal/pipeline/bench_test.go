@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,58 +16,69 @@ import (
 	"stockbridge/internal/database/dbtest"
 )
 
-// BenchmarkSync runs whole syncs: a file of 100,000 SKUs, five HTTP stores on loopback that answer at once, first a Full
-// Sync of all five, then a Smart Sync after 1% changed. Beside them, in the same run: the raw limit (bare rows into the
-// same indexed tables: the levels the sync leaves) and the naive way (one upsert and one call per SKU, of 1,000,
-// extrapolated). See docs/performance.md.
+// BenchmarkSync runs whole syncs: a file, HTTP stores on loopback that answer at once, first a Full Sync of all of them,
+// then a Smart Sync after 1% changed. Beside them, in the same run: the raw limit (bare rows into the same indexed tables:
+// the levels the sync leaves; for the Smart Sync, the file's rows) and the naive way (one upsert and one call per SKU, of
+// 1,000, extrapolated). peak-MB is of heap and stacks. See docs/performance.md.
 func BenchmarkSync(b *testing.B) {
-	const stores = 5
-	skus := 100_000
-	if testing.Short() {
-		skus = 10_000
-	}
 	for _, dialect := range []string{"sqlite", "postgres"} {
-		b.Run(fmt.Sprintf("%s/skus=%d/stores=%d", dialect, skus, stores), func(b *testing.B) {
-			for b.Loop() {
-				b.StopTimer()
-				url := dbtest.URL(b, dialect)
-				h := houseOn(b, url)
-				ctx := b.Context()
-				server := serve(b, func(_ http.ResponseWriter, r *http.Request) {
-					_, _ = io.Copy(io.Discard, r.Body) // what is not read is not answered
-				})
-				s := &shop{Server: server}
-				w, drop := h.files("w", false, nil)
-				var conns []*ent.Connection
-				for i := range stores {
-					conns = append(conns, h.connect(w, h.store(fmt.Sprint("s", i), s, nil)))
-				}
-				must(h.Replan(ctx, h.merchant))
-				drop("inv_1.csv", csvOf(skus, func(int) int { return 5 }))
-				memory := peak()
-				b.StartTimer()
-				full := timed(func() { h.syncAll(conns, enum.Full) })
-				b.StopTimer()
-				drop("inv_2.csv", csvOf(skus, func(i int) int { return 5 + (i%100)/99 }))
-				b.StartTimer()
-				smart := timed(func() { h.syncAll(conns, enum.Smart) })
-				b.StopTimer()
-				mb := memory()
-				limit := timed(func() { bareRows(ctx, b, url, h.merchant, w.ID, conns[0].StoreID, skus, stores) })
-				reread := timed(func() { bareRows(ctx, b, url, h.merchant, w.ID, conns[0].StoreID, skus, 0) })
-				naive := timed(func() { naively(ctx, b, url, h.merchant, w.ID, server.URL, 1000) }) * time.Duration(skus*stores/1000)
-				b.StartTimer()
-				b.ReportMetric(full.Seconds(), "full-s")
-				b.ReportMetric(smart.Seconds(), "smart1%-s")
-				b.ReportMetric(limit.Seconds(), "limit-s")
-				b.ReportMetric(full.Seconds()/limit.Seconds(), "full/limit")
-				b.ReportMetric(smart.Seconds()/reread.Seconds(), "smart1%/limit")
-				b.ReportMetric(naive.Seconds()/full.Seconds(), "naive/full")
-				b.ReportMetric(mb, "peak-MB")
-				h.close()
+		for _, size := range []struct{ skus, stores int }{{100_000, 5}, {1_000_000, 1}} {
+			if testing.Short() {
+				size.skus /= 10
 			}
-		})
+			benchmarkSync(b, dialect, size.skus, size.stores)
+		}
 	}
+}
+
+func benchmarkSync(b *testing.B, dialect string, skus, stores int) {
+	b.Run(fmt.Sprintf("%s/skus=%d/stores=%d", dialect, skus, stores), func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			url := dbtest.URL(b, dialect)
+			h := houseOn(b, url)
+			ctx := b.Context()
+			server := serve(b, func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // what is not read is not answered
+			})
+			s := &shop{Server: server}
+			w, drop := h.files("w", false, nil)
+			var conns []*ent.Connection
+			for i := range stores {
+				conns = append(conns, h.connect(w, h.store(fmt.Sprint("s", i), s, nil)))
+			}
+			must(h.Replan(ctx, h.merchant))
+			drop("inv_1.csv", csvOf(skus, func(int) int { return 5 }))
+			second := csvOf(skus, func(i int) int { return 5 + (i%100)/99 })
+			if err := os.WriteFile(filepath.Join(h.root, "second.csv"), []byte(second), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			second = ""
+			memory := peak()
+			b.StartTimer()
+			full := timed(func() { h.syncAll(conns, enum.Full) })
+			b.StopTimer()
+			if err := os.Rename(filepath.Join(h.root, "second.csv"), filepath.Join(h.root, "w", "out", "inv_2.csv")); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			smart := timed(func() { h.syncAll(conns, enum.Smart) })
+			b.StopTimer()
+			mb := memory()
+			limit := timed(func() { bareRows(ctx, b, url, h.merchant, w.ID, conns[0].StoreID, skus, stores) })
+			reread := timed(func() { bareRows(ctx, b, url, h.merchant, w.ID, conns[0].StoreID, skus, 0) })
+			naive := timed(func() { naively(ctx, b, url, h.merchant, w.ID, server.URL, 1000) }) * time.Duration(skus*stores/1000)
+			b.StartTimer()
+			b.ReportMetric(full.Seconds(), "full-s")
+			b.ReportMetric(smart.Seconds(), "smart1%-s")
+			b.ReportMetric(limit.Seconds(), "limit-s")
+			b.ReportMetric(full.Seconds()/limit.Seconds(), "full/limit")
+			b.ReportMetric(smart.Seconds()/reread.Seconds(), "smart1%/limit")
+			b.ReportMetric(naive.Seconds()/full.Seconds(), "naive/full")
+			b.ReportMetric(mb, "peak-MB")
+			h.close()
+		}
+	})
 }
 
 func csvOf(skus int, quantity func(i int) int) string {

@@ -26,6 +26,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Syncs is how many syncs run at once; 0 is 16. Others wait, QUEUED.
 	Syncs int
+	// Window is how long changes that a warehouse reports are gathered before they are pushed (pushOnChange); 0 is 500 ms.
+	Window time.Duration
 }
 
 // Pipeline runs syncs in the background. It is safe for concurrent use.
@@ -49,14 +51,15 @@ type Pipeline struct {
 	running map[int64]context.CancelCauseFunc // by run
 	pulls   map[int64]*pull                   // by warehouse
 	marks   map[int64]bool                    // plan marks that a pull under way will meet itself
+	behind  map[int64]bool                    // by merchant that is being planned behind a request: true to go once more
+	soon    map[int64]bool                    // by store that is pushed to on change: true to go once more
+	ended   chan struct{}                     // closed when the next run ends
 	totals  Totals
-	behind  map[int64]bool // by merchant that is being planned behind a request: true to go once more
 }
 
 var (
 	errCanceled = errors.New("the sync was canceled")
 	errStopping = errors.New("the server is stopping; the next Smart Sync goes on from what is stored")
-	errClosed   = errors.New("the server is stopping")
 )
 
 // New makes a pipeline. Call Recover once before anything else, and Close at the end.
@@ -64,8 +67,11 @@ func New(cfg Config) *Pipeline {
 	if cfg.Syncs == 0 {
 		cfg.Syncs = 16
 	}
+	if cfg.Window == 0 {
+		cfg.Window = 500 * time.Millisecond
+	}
 	p := &Pipeline{cfg: cfg, db: cfg.DB, log: cfg.Log, slots: make(chan struct{}, cfg.Syncs), workers: map[int64]bool{}, running: map[int64]context.CancelCauseFunc{},
-		pulls: map[int64]*pull{}, marks: map[int64]bool{}, behind: map[int64]bool{}}
+		pulls: map[int64]*pull{}, marks: map[int64]bool{}, behind: map[int64]bool{}, soon: map[int64]bool{}, ended: make(chan struct{})}
 	p.base, p.cancel = context.WithCancelCause(context.Background())
 	return p
 }
@@ -115,7 +121,14 @@ func (p *Pipeline) Cancel(ctx context.Context, merchantID, runID int64) (*ent.Sy
 	if cancel := p.running[runID]; cancel != nil {
 		cancel(errCanceled)
 	}
+	p.signalEnd() // one that was queued has ended with that
 	return run, nil
+}
+
+// signalEnd wakes who waits for a run's end. p.mu is held.
+func (p *Pipeline) signalEnd() {
+	close(p.ended)
+	p.ended = make(chan struct{})
 }
 
 // Close lets running syncs end until ctx does, then stops them: they end INTERRUPTED. Nothing new starts.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
@@ -162,7 +164,7 @@ func (p *Pipeline) pullAndPlan(ctx context.Context, w *ent.Warehouse, runID int6
 }
 
 // recordReports takes the reports that wait. A report that cannot be used stays where it is and does not hold up newer
-// ones; one that is held does.
+// ones; nor does one that is held, and a newer one that is recorded, or held too, takes its place.
 func (p *Pipeline) recordReports(ctx context.Context, w *ent.Warehouse, runID int64, pl *pull, touched *changes) (partial, err error) {
 	defer wrap(fmt.Sprintf("pull warehouse %q", w.Name), &err)
 	src, err := p.cfg.Source(ctx, w)
@@ -170,46 +172,143 @@ func (p *Pipeline) recordReports(ctx context.Context, w *ent.Warehouse, runID in
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	recorded := 0
-	var unusable []error
+	take := &taking{p: p, w: w, run: runID, pl: pl, touched: touched}
+	if err := take.released(ctx); err != nil {
+		return nil, err
+	}
 	for {
 		report, err := src.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			break
+			return take.outcome()
+		}
+		if err == nil {
+			err = take.next(ctx, report)
 		}
 		if err != nil {
 			return nil, err
 		}
-		err = p.take(ctx, w, report, runID, pl, touched)
-		var hold held
-		switch {
-		case err == nil:
-			recorded++
-			continue
-		case errors.As(err, &hold):
-			pl.problem(describe(report.Name(), err))
-			return nil, err
-		case fault.CodeOf(err) != fault.BadReport:
-			return nil, fmt.Errorf("report %s: %w", report.Name(), err)
+	}
+}
+
+// taking is the work on one pull's reports.
+type taking struct {
+	p       *Pipeline
+	w       *ent.Warehouse
+	run     int64
+	pl      *pull
+	touched *changes
+
+	held     *ent.HeldReport  // held before this pull, or by it; nil when nothing is
+	let      *ent.HeldReport  // released, and recorded by this pull
+	aside    warehouse.Report // the held one, where the warehouse still offers it
+	recorded int
+	unusable []error
+	holding  error // why the held one is held
+}
+
+// released records the report that an operator let through, if there is one.
+func (t *taking) released(ctx context.Context) (err error) {
+	if t.held, err = t.p.db.Held(ctx, t.w.ID); err != nil || t.held == nil {
+		return err
+	}
+	if !t.held.Released {
+		t.holding = held{fault.New(fault.Held, "%s is still held: %s", t.held.Name, t.held.Reason)}
+		return nil
+	}
+	t.pl.enter(enum.Recording)
+	t.pl.count(func(c *database.Counts) { c.Reported += t.held.Levels })
+	named := &rejects{}
+	for _, sku := range t.held.Rejected {
+		named.add(&warehouse.RowError{SKU: sku})
+	}
+	if err := t.record(ctx, t.p.recording(t.w, database.IntOf(t.run), true, named), t.p.db.HeldLevels(ctx, t.held.ID)); err != nil {
+		return err
+	}
+	if err := t.p.db.DropHeld(ctx, t.w.ID); err != nil {
+		return err
+	}
+	t.let, t.held = t.held, nil
+	t.recorded++
+	return nil
+}
+
+// same tells whether a report is the one that was held.
+func same(h *ent.HeldReport, report warehouse.Report) bool {
+	return h != nil && h.Stamp != "" && h.Stamp == report.Stamp() && h.Name == report.Name()
+}
+
+// next takes one report.
+func (t *taking) next(ctx context.Context, report warehouse.Report) error {
+	switch {
+	case same(t.let, report):
+		return report.Accept(ctx)
+	case same(t.held, report):
+		t.aside = report
+		return nil
+	}
+	err := t.take(ctx, report)
+	var hold held
+	switch {
+	case err == nil:
+		t.recorded++
+		return t.supersede(ctx, report, "recorded")
+	case errors.As(err, &hold):
+		if err := t.supersede(ctx, report, "held in its place"); err != nil {
+			return err
 		}
-		pl.problem(describe(report.Name(), err))
-		unusable = append(unusable, err)
-		if err := report.Fail(ctx, err); err != nil {
-			return nil, fmt.Errorf("report %s: %w", report.Name(), err)
+		t.pl.problem(describe(report.Name(), err))
+		t.holding, t.aside = err, report
+		t.held, err = t.p.db.Held(ctx, t.w.ID)
+		return err
+	case fault.CodeOf(err) != fault.BadReport:
+		return fmt.Errorf("report %s: %w", report.Name(), err)
+	}
+	t.pl.problem(describe(report.Name(), err))
+	t.unusable = append(t.unusable, err)
+	if err := report.Fail(ctx, err); err != nil {
+		return fmt.Errorf("report %s: %w", report.Name(), err)
+	}
+	return nil
+}
+
+// supersede puts the report held so far aside for good: a later one took its place.
+func (t *taking) supersede(ctx context.Context, by warehouse.Report, how string) error {
+	if t.held == nil {
+		return nil
+	}
+	words := fault.New(fault.Held, "%s was held, and is no more: the later %s was %s", t.held.Name, by.Name(), how)
+	t.pl.problem(database.Problem{Kind: enum.ReportProblem, Report: t.held.Name, Code: string(fault.Held), Message: words.Message})
+	if how == "recorded" { // else what is held now has replaced it already
+		if err := t.p.db.DropHeld(ctx, t.w.ID); err != nil {
+			return err
 		}
 	}
+	if t.aside != nil {
+		if err := t.aside.Reject(ctx, words); err != nil {
+			return err
+		}
+	}
+	t.held, t.aside, t.holding = nil, nil, nil
+	return nil
+}
+
+// outcome is what did not come through: partial where the sync goes on.
+func (t *taking) outcome() (partial, err error) {
 	switch {
-	case len(unusable) == 0:
+	case t.holding != nil:
+		return t.holding, nil
+	case len(t.unusable) == 0:
 		return nil, nil
-	case recorded == 0:
-		return nil, unusable[0]
+	case t.recorded == 0:
+		return nil, t.unusable[0]
 	default:
-		return partially{unusable[0]}, nil
+		return partially{t.unusable[0]}, nil
 	}
 }
 
 // take reads one report to its end and only then records it.
-func (p *Pipeline) take(ctx context.Context, w *ent.Warehouse, report warehouse.Report, runID int64, pl *pull, touched *changes) (err error) {
+func (t *taking) take(ctx context.Context, report warehouse.Report) (err error) {
+	pl := t.pl
 	in := newSpool()
 	defer func() { err = errors.Join(err, in.close()) }()
 	pl.enter(enum.Pulling)
@@ -228,36 +327,38 @@ func (p *Pipeline) take(ctx context.Context, w *ent.Warehouse, report warehouse.
 		return in.add(l)
 	})
 	complete := report.Complete()
-	if errors.Is(err, warehouse.ErrEmpty) && complete {
-		return held{fault.Wrap(err, fault.Held, "%s is a complete report without a single level: nothing was changed; release it to set every level to what the policy for missing SKUs says, or reject it", report.Name())}
-	}
-	if err != nil {
+	empty := complete && errors.Is(err, warehouse.ErrEmpty)
+	if err != nil && !empty {
 		return err
 	}
 	pl.enter(enum.Recording)
-	rec := p.recording(w, database.IntOf(runID), complete, rejected)
+	rec := t.p.recording(t.w, database.IntOf(t.run), complete, rejected)
 	if complete {
-		if err := p.guard(ctx, w, report.Name(), in, rec); err != nil {
+		if err := t.p.guard(ctx, t.w, report.Name(), report.Stamp(), in, rec, rejected, empty); err != nil {
 			return err
 		}
 	}
 	overridden := func(k database.LevelKey, line int64) {
 		pl.problem(database.Problem{Kind: enum.RowNote, Report: report.Name(), Line: int(line), SKU: k.SKU, Message: "the same SKU and facility come again further down; the last row counts"})
 	}
-	before := rec.Changed
-	err = p.record(ctx, rec, in.levels(overridden), func() {
-		moved := rec.Changed - before
-		before = rec.Changed
-		pl.count(func(c *database.Counts) { c.Changed += moved })
-	})
-	touched.add(rec)
-	if err != nil {
+	if err := t.record(ctx, rec, in.levels(overridden)); err != nil {
 		return err
 	}
 	if err := report.Accept(ctx); err != nil {
 		return fmt.Errorf("recorded, but not put away (it is read again at the next pull, which does no harm): %w", err)
 	}
 	return nil
+}
+
+func (t *taking) record(ctx context.Context, rec *database.Recording, levels iter.Seq2[database.ReportedLevel, error]) error {
+	before := rec.Changed
+	err := t.p.record(ctx, rec, levels, func() {
+		moved := rec.Changed - before
+		before = rec.Changed
+		t.pl.count(func(c *database.Counts) { c.Changed += moved })
+	})
+	t.touched.add(rec)
+	return err
 }
 
 // recording prepares to record a report of a warehouse.
@@ -295,20 +396,32 @@ func (p *Pipeline) record(ctx context.Context, rec *database.Recording, levels i
 	return flush(true)
 }
 
-// guard holds a complete report that would lower too many SKUs to zero (spec 3.10).
-func (p *Pipeline) guard(ctx context.Context, w *ent.Warehouse, name string, in *spool, rec *database.Recording) error {
+// guard holds a complete report that is empty or would lower too many SKUs to zero (spec 3.10): it is kept with its levels
+// for an operator to decide on, and nothing else is changed.
+func (p *Pipeline) guard(ctx context.Context, w *ent.Warehouse, name, stamp string, in *spool, rec *database.Recording, rejected *rejects, empty bool) error {
 	d, err := p.drops(ctx, rec, in)
 	if err != nil {
 		return err
 	}
-	if d.known > 0 && d.reported == 0 {
-		return held{fault.New(fault.Held, "%s is a complete report without a single usable level: nothing was changed", name)}
+	var reason string
+	switch {
+	case empty || d.known > 0 && d.reported == 0:
+		reason = "it is a complete report without a single usable level"
+	case d.lowered*100 > int64(w.MaxDropPercent)*d.known:
+		reason = fmt.Sprintf("it would lower %d of the %d SKUs known at warehouse %q to zero, more than the %d%% it may (maxDropPercent)", d.lowered, d.known, w.Name, w.MaxDropPercent)
+	default:
+		return nil
 	}
-	if d.lowered*100 > int64(w.MaxDropPercent)*d.known {
-		return held{fault.New(fault.Held, "%s would lower %d of the %d SKUs known at warehouse %q to zero, more than the %d%% it may (maxDropPercent): nothing was changed; if the report is right, raise maxDropPercent and sync again",
-			name, d.lowered, d.known, w.Name, w.MaxDropPercent)}
+	hold := database.Hold{MerchantID: w.MerchantID, WarehouseID: w.ID, Run: rec.Run, Name: name, Stamp: stamp, Reason: reason, Rejected: slices.Sorted(maps.Keys(rejected.skus))}
+	replaced, err := p.db.HoldReport(ctx, hold, in.levels(nil))
+	if err != nil {
+		return err
 	}
-	return nil
+	also := ""
+	if replaced != nil {
+		also = fmt.Sprintf("; it takes the place of %s, which was held since %s", replaced.Name, replaced.CreatedAt.Format(time.RFC3339))
+	}
+	return held{fault.New(fault.Held, "%s is held, and nothing was changed: %s; release it with releaseSync if it is right, else reject it with rejectSync%s", name, reason, also)}
 }
 
 type drops struct{ known, lowered, reported int64 } // SKUs

@@ -60,7 +60,7 @@ func (p *Pipeline) Report(ctx context.Context, w *ent.Warehouse, complete bool, 
 	defer unlock()
 	rec := p.recording(w, database.Int{}, complete, rejected)
 	if complete {
-		if err := p.guard(ctx, w, "the report", in, rec); err != nil {
+		if err := p.guard(ctx, w, "the report", "", in, rec, rejected, len(rows) == 0); err != nil {
 			return r, err
 		}
 	}
@@ -73,5 +73,11 @@ func (p *Pipeline) Report(ctx context.Context, w *ent.Warehouse, complete bool, 
 		return r, err
 	}
 	r.Counts.Changed = rec.Changed
-	return r, p.planChanges(ctx, w, database.Int{}, &touched)
+	if err := p.db.DropHeld(ctx, w.ID); err != nil { // a later report takes the place of one that is held
+		return r, err
+	}
+	if err := p.planChanges(ctx, w, database.Int{}, &touched); err != nil {
+		return r, err
+	}
+	return r, p.pushOnChange(ctx, w)
 }

@@ -35,6 +35,7 @@ func (p *Pipeline) run(run *ent.SyncRun) {
 	defer func() {
 		p.mu.Lock()
 		delete(p.running, run.ID)
+		p.signalEnd()
 		p.mu.Unlock()
 	}()
 	s := &syncing{p: p, run: run, step: enum.Waiting, log: p.log.With("run", run.ID, "connection", run.ConnectionID, "merchant", run.MerchantID)}
@@ -69,7 +70,8 @@ func (s *syncing) sync(ctx context.Context) error {
 	}
 	var partial error
 	if s.run.Trigger != enum.Excluding {
-		if partial, err = s.pull(ctx); err != nil { // records and plans
+		// Records and plans. Where a report is held, pushing goes on from what is stored.
+		if partial, err = s.pull(ctx); err != nil {
 			return err
 		}
 	} else if err := s.p.planMarks(ctx, s.run.MerchantID, database.IntOf(s.run.ID)); err != nil {

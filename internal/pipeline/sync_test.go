@@ -353,16 +353,28 @@ func TestReportThatDropsTooMuchIsHeld(t *testing.T) {
 				t.Errorf("%s: %+v", name, run)
 			}
 			shows(t, s, map[string]int64{"A": 1, "B": 2, "C": 3, "D": 4, "E": 0})
-			// Half of the known SKUs and no more is let through.
-			if name == "zeroed" {
-				if err := os.Remove(filepath.Join(h.root, name, "out", "inv_2.csv")); err != nil {
-					t.Fatal(err)
-				}
-				drop("inv_3.csv", "sku,available\nA,0\nB,0\nC,3\nD,4\n")
-				expect(t, h.sync(c.ID, enum.Smart), enum.Succeeded)
-				shows(t, s, map[string]int64{"A": 0, "B": 0, "C": 3, "D": 4, "E": 0})
+			if _, err := os.Stat(filepath.Join(h.root, name, "out", "inv_2.csv")); err != nil {
+				t.Errorf("%s: the held file does not stay: %v", name, err)
+			}
+			// It stays held, while pushing goes on, until somebody decides.
+			if again := h.sync(c.ID, enum.Smart); again.Status != enum.Held || !strings.Contains(*again.Error, "still held") {
+				t.Errorf("%s: the sync after it: %+v", name, again)
 			}
 		}
+	})
+}
+
+// spec 3.10: half of the known SKUs and no more is let through.
+func TestDropAtTheLimitIsNotHeld(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		s := newShop(t)
+		w, drop := h.files("w", true, nil)
+		c := h.connect(w, h.store("s", s, nil))
+		drop("inv_1.csv", "sku,available\nA,1\nB,2\nC,3\nD,4\n")
+		expect(t, h.sync(c.ID, enum.Smart), enum.Succeeded)
+		drop("inv_2.csv", "sku,available\nA,0\nB,-3\nC,3\nD,4\n")
+		expect(t, h.sync(c.ID, enum.Smart), enum.Succeeded)
+		shows(t, s, map[string]int64{"A": 0, "B": 0, "C": 3, "D": 4})
 	})
 }
 

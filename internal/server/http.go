@@ -32,17 +32,7 @@ const (
 // graphql serves /graphql, however the client speaks: https://graphql.github.io/graphql-over-http, the distinct
 // connections of graphql-sse, and graphql-transport-ws.
 func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
-	if origin := r.Header.Get("Origin"); origin != "" && s.originAllowed(r) {
-		w.Header().Set("Access-Control-Allow-Origin", origin)
-		w.Header().Set("Access-Control-Expose-Headers", replayedHeader+", Retry-After")
-	}
-	w.Header().Add("Vary", "Origin")
-	if r.Method == http.MethodOptions {
-		w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
-		w.Header().Set("Access-Control-Max-Age", "600")
-		w.Header().Set("Allow", "GET, POST, OPTIONS")
-		w.WriteHeader(http.StatusNoContent)
+	if s.crossOrigin(w, r, "GET, POST") {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -61,12 +51,14 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.refuseSignIn(w, r, err)
 		return
 	}
-	params, bad := s.params(w, r)
+	var files uploads
+	defer func() { files.close() }()
+	params, bad := s.params(w, r, &files)
 	if bad != nil {
 		refuse(w, bad.status, bad.code, bad.message)
 		return
 	}
-	requestOf(ctx).operation = params.OperationName
+	requestOf(ctx).operation = fmt.Sprintf("%.100s", params.OperationName)
 	w.Header().Add("Vary", "Accept")
 	accepted := accept(r.Header.Values("Accept"))
 	if len(accepted) == 0 {
@@ -112,19 +104,30 @@ type malformed struct {
 	message string
 }
 
-// params reads the request. The message never repeats what was sent.
-func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *malformed) {
-	var raw struct {
-		Query                 *string
-		OperationName         *string
-		Variables, Extensions map[string]any
+// document is a request of GraphQL as clients write it.
+type document struct {
+	Query, OperationName  *string // nil where it is left out or null
+	Variables, Extensions map[string]any
+}
+
+// params is for a document whose query is there.
+func (d document) params(head http.Header) *graphql.RawParams {
+	p := &graphql.RawParams{Query: *d.Query, Variables: d.Variables, Extensions: d.Extensions, Headers: head}
+	if d.OperationName != nil {
+		p.OperationName = *d.OperationName
 	}
+	return p
+}
+
+// params reads the request, and the files that come with it. The message never repeats what was sent.
+func (s *Server) params(w http.ResponseWriter, r *http.Request, files *uploads) (*graphql.RawParams, *malformed) {
+	var raw document
 	switch r.Method {
 	case http.MethodGet:
 		q := r.URL.Query()
-		for name, to := range map[string]any{"query": &raw.Query, "operationName": &raw.OperationName} {
+		for name, to := range map[string]**string{"query": &raw.Query, "operationName": &raw.OperationName} {
 			if q.Has(name) {
-				*to.(**string) = ptr(q.Get(name))
+				*to = new(q.Get(name))
 			}
 		}
 		for name, to := range map[string]*map[string]any{"variables": &raw.Variables, "extensions": &raw.Extensions} {
@@ -137,13 +140,16 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 	case http.MethodPost:
 		media, how, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		charset, stated := how["charset"]
-		if err != nil || media != plainJSON || stated && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
-			return nil, &malformed{http.StatusUnsupportedMediaType, badRequest, "send JSON in UTF-8 with the header Content-Type: application/json"}
+		if err == nil && media == "multipart/form-data" {
+			if bad := s.multipart(w, r, how["boundary"], &raw, files); bad != nil {
+				return nil, bad
+			}
+			break
 		}
-		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Now().Add(bodyWait)) // not every connection has one, in tests
+		if err != nil || media != plainJSON || stated && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
+			return nil, &malformed{http.StatusUnsupportedMediaType, badRequest, "send JSON in UTF-8 with the header Content-Type: application/json, or files as multipart/form-data"}
+		}
 		err = decode(http.MaxBytesReader(w, r.Body, s.MaxBody), &raw)
-		_ = control.SetReadDeadline(time.Time{})
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return nil, &malformed{http.StatusRequestEntityTooLarge, tooLarge, fmt.Sprintf("the request is larger than %d bytes; send it in parts", s.MaxBody)}
@@ -155,17 +161,12 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		w.Header().Set("Allow", "GET, POST, OPTIONS")
 		return nil, &malformed{http.StatusMethodNotAllowed, badRequest, "use POST, or GET for queries"}
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // from here on reading only tells whether the client is gone
 	if raw.Query == nil || *raw.Query == "" {
 		return nil, &malformed{http.StatusBadRequest, badRequest, "query is missing: it holds the GraphQL document"}
 	}
-	params := &graphql.RawParams{Query: *raw.Query, Variables: raw.Variables, Extensions: raw.Extensions, Headers: r.Header}
-	if raw.OperationName != nil {
-		params.OperationName = *raw.OperationName
-	}
-	return params, nil
+	return raw.params(r.Header), nil
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // decode reads exactly one JSON value and keeps numbers as they are written.
 func decode(r io.Reader, into any) error {
@@ -276,4 +277,23 @@ func (s *Server) originAllowed(r *http.Request) bool {
 	_, host, _ := strings.Cut(origin, "://")
 	return origin == "" || strings.EqualFold(host, r.Host) || slices.Contains(s.Origins, "*") ||
 		slices.ContainsFunc(s.Origins, func(o string) bool { return strings.EqualFold(strings.TrimSuffix(o, "/"), origin) })
+}
+
+// crossOrigin lets pages of allowed origins use what is answered, and answers the question whether they may: then it is
+// done.
+func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request, methods string) (done bool) {
+	if origin := r.Header.Get("Origin"); origin != "" && s.originAllowed(r) {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Expose-Headers", replayedHeader+", Retry-After")
+	}
+	w.Header().Add("Vary", "Origin")
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Methods", methods)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
+	w.Header().Set("Access-Control-Max-Age", "600")
+	w.Header().Set("Allow", methods+", OPTIONS")
+	w.WriteHeader(http.StatusNoContent)
+	return true
 }

@@ -129,11 +129,11 @@ func TestFailedRequestIsForgotten(t *testing.T) {
 	eachKeyed(t, func(t *testing.T, r *running, c *counter) {
 		head := []string{signedIn, asJSON, "Idempotency-Key: k"}
 		c.fails.Store(true)
-		if _, body := r.do(t, "POST", "/graphql", document("mutation { touch }"), head...); codeOf(t, body) != "INTERNAL" {
+		if _, body := r.do(t, "POST", "/graphql", quoted("mutation { touch }"), head...); codeOf(t, body) != "INTERNAL" {
 			t.Errorf("first: %s", body)
 		}
 		for range 2 {
-			if _, body := r.do(t, "POST", "/graphql", document("mutation { touch }"), head...); body != `{"data":{"touch": "2"}}` {
+			if _, body := r.do(t, "POST", "/graphql", quoted("mutation { touch }"), head...); body != `{"data":{"touch": "2"}}` {
 				t.Errorf("retried: %s", body)
 			}
 		}
@@ -149,7 +149,7 @@ func TestRequestUnderWay(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		var first sync.WaitGroup
 		first.Go(func() {
-			req, _ := http.NewRequestWithContext(ctx, "POST", r.url+"/graphql", strings.NewReader(document("mutation { touch }")))
+			req, _ := http.NewRequestWithContext(ctx, "POST", r.url+"/graphql", strings.NewReader(quoted("mutation { touch }")))
 			req.Header = http.Header{"Authorization": {"Bearer good"}, "Content-Type": {"application/json"}, "Idempotency-Key": {"k"}}
 			if resp, err := http.DefaultClient.Do(req); err == nil {
 				resp.Body.Close()
@@ -157,18 +157,18 @@ func TestRequestUnderWay(t *testing.T) {
 			}
 		})
 		<-inside
-		resp, body := r.do(t, "POST", "/graphql", document("mutation { touch }"), head...)
+		resp, body := r.do(t, "POST", "/graphql", quoted("mutation { touch }"), head...)
 		if codeOf(t, body) != "IDEMPOTENCY_CONCURRENT" || resp.StatusCode != 409 || resp.Header.Get("Retry-After") == "" {
 			t.Errorf("meanwhile: %d %s", resp.StatusCode, body)
 		}
-		if _, body := r.do(t, "POST", "/graphql", document("mutation X { touch }"), head...); codeOf(t, body) != "IDEMPOTENCY_KEY_REUSED" {
+		if _, body := r.do(t, "POST", "/graphql", quoted("mutation X { touch }"), head...); codeOf(t, body) != "IDEMPOTENCY_KEY_REUSED" {
 			t.Errorf("another meanwhile: %s", body)
 		}
 		leave()
 		first.Wait()
 		close(on)
 		for body = ""; !strings.Contains(body, "data"); {
-			_, body = r.do(t, "POST", "/graphql", document("mutation { touch }"), head...)
+			_, body = r.do(t, "POST", "/graphql", quoted("mutation { touch }"), head...)
 		}
 		if body != `{"data":{"touch": "1"}}` {
 			t.Errorf("afterwards: %s", body)
@@ -191,7 +191,7 @@ func TestOneOfManyRuns(t *testing.T) {
 			var all sync.WaitGroup
 			for i := range 20 {
 				all.Go(func() {
-					_, body := servers[i%2].do(t, "POST", "/graphql", document("mutation { touch }"), signedIn, asJSON, "Idempotency-Key: k")
+					_, body := servers[i%2].do(t, "POST", "/graphql", quoted("mutation { touch }"), signedIn, asJSON, "Idempotency-Key: k")
 					if code := codeOf(t, body); code != "IDEMPOTENCY_CONCURRENT" && body != `{"data":{"touch": "1"}}` {
 						t.Errorf("got %s", body)
 					}

@@ -58,7 +58,11 @@ func (s *Server) logged(next http.Handler) http.Handler {
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		_ = http.NewResponseController(w).SetWriteDeadline(start.Add(s.MaxTime + writeWait)) // not every connection has one, in tests
+		control := http.NewResponseController(w)
+		_ = control.SetWriteDeadline(start.Add(s.MaxTime + writeWait)) // not every connection has deadlines, in tests
+		if r.ContentLength != 0 {
+			_ = control.SetReadDeadline(start.Add(bodyWait)) // also for a body that nobody reads
+		}
 		defer func() {
 			p := recover()
 			if p != nil && p != http.ErrAbortHandler {

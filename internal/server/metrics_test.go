@@ -33,10 +33,10 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: %s, want %s", head, got, want)
 		}
 	}
-	r.do(t, "POST", "/graphql", document("{ who }"), signedIn, asJSON)
+	r.do(t, "POST", "/graphql", quoted("{ who }"), signedIn, asJSON)
 	r.do(t, "GET", "/nothing/here", "", signedIn)
 
-	req, _ := http.NewRequestWithContext(t.Context(), "POST", r.url+"/graphql", strings.NewReader(document("subscription { ticks(n: 1) }")))
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", r.url+"/graphql", strings.NewReader(quoted("subscription { ticks(n: 1) }")))
 	req.Header = http.Header{"Authorization": {"Bearer good"}, "Content-Type": {"application/json"}, "Accept": {"text/event-stream"}}
 	stream, err := http.DefaultClient.Do(req)
 	if err != nil {

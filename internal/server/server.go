@@ -40,6 +40,10 @@ type Config struct {
 	Origins []string
 	// MaxBody is the largest request or WebSocket message, in bytes; 0 is 1 MiB.
 	MaxBody int64
+	// MaxUpload is the largest request with files, in bytes; 0 is 64 MiB.
+	MaxUpload int64
+	// Export opens what GET /export/{name} streams; nil is nothing.
+	Export OpenExport
 	// MaxTime is how long a query or mutation may take; 0 is 30 s.
 	MaxTime time.Duration
 }
@@ -65,6 +69,7 @@ type Server struct {
 	pace    pace
 	http    http.Server
 	exec    *engine
+	buffers sync.Pool // of sockets that write: most are silent most of the time
 	metrics *metrics
 	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
 	stop    context.CancelFunc
@@ -81,6 +86,9 @@ func New(c Config) *Server {
 	if c.MaxBody == 0 {
 		c.MaxBody = 1 << 20
 	}
+	if c.MaxUpload == 0 {
+		c.MaxUpload = 64 << 20
+	}
 	if c.MaxTime == 0 {
 		c.MaxTime = 30 * time.Second
 	}
@@ -90,6 +98,9 @@ func New(c Config) *Server {
 	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
+	if c.Export != nil {
+		mux.HandleFunc("/export/{name}", s.export)
+	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metricsPage)

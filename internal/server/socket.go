@@ -61,9 +61,6 @@ type message struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// writeBuffers are shared, for most sockets are silent most of the time.
-var writeBuffers sync.Pool
-
 // socket upgrades a request and serves it until the client or the server ends it.
 func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	if !s.originAllowed(r) {
@@ -79,7 +76,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	up := websocket.Upgrader{
-		Subprotocols: []string{subprotocol}, HandshakeTimeout: headerWait, ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &writeBuffers,
+		Subprotocols: []string{subprotocol}, HandshakeTimeout: headerWait, ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &s.buffers,
 		CheckOrigin: func(*http.Request) bool { return true }, // done
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 			refuse(w, status, badRequest, reason.Error())
@@ -97,9 +94,8 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 func (c *socket) serve() {
 	defer func() {
 		c.cancel()
-		_ = c.conn.NetConn().SetWriteDeadline(time.Now()) // nobody reads on: a write that waits for the client ends
+		_ = c.conn.Close() // nothing is left to be lost; a write that waits for the client ends
 		c.work.Wait()
-		_ = c.conn.Close() // nothing is left to be lost
 	}()
 	c.conn.SetReadLimit(c.MaxBody)
 	c.conn.SetPongHandler(func(string) error { c.extend(); return nil })
@@ -199,12 +195,7 @@ func (c *socket) keepAlive() {
 }
 
 func (c *socket) subscribe(m message) {
-	var payload struct {
-		Query         *string
-		OperationName *string
-		Variables     map[string]any
-		Extensions    map[string]any
-	}
+	var payload document
 	switch {
 	case !c.acked:
 		c.close(closeEarly, "Unauthorized: send connection_init and wait for connection_ack")
@@ -215,10 +206,6 @@ func (c *socket) subscribe(m message) {
 	case decode(bytes.NewReader(m.Payload), &payload) != nil || payload.Query == nil:
 		c.close(closeInvalid, `Invalid message: the payload of subscribe is not {"query": "…"}`)
 		return
-	}
-	params := &graphql.RawParams{Query: *payload.Query, Variables: payload.Variables, Extensions: payload.Extensions}
-	if payload.OperationName != nil {
-		params.OperationName = *payload.OperationName
 	}
 	ctx, cancel := context.WithCancel(c.ctx)
 	op := &operation{cancel: cancel}
@@ -239,7 +226,7 @@ func (c *socket) subscribe(m message) {
 	default:
 		c.work.Go(func() {
 			defer cancel()
-			c.run(ctx, m.ID, op, params)
+			c.run(ctx, m.ID, op, payload.params(nil))
 		})
 	}
 }
@@ -334,7 +321,6 @@ func (c *socket) close(code int, reason string) {
 		reason = reason[:len(reason)-size]
 	}
 	until := time.Now().Add(closeWait)
-	_ = c.conn.NetConn().SetWriteDeadline(until)
 	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), until) // it may be gone already
 	_ = c.conn.SetReadDeadline(until)
 }

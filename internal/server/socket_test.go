@@ -76,7 +76,7 @@ func (c *client) expectClose(code int) {
 }
 
 func subscribe(id, query string) string {
-	return fmt.Sprintf(`{"id":%q,"type":"subscribe","payload":%s}`, id, document(query))
+	return fmt.Sprintf(`{"id":%q,"type":"subscribe","payload":%s}`, id, quoted(query))
 }
 
 // spec 5.3, 5.4: signing in by connection_init, operations of every kind on one socket.

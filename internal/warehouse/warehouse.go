@@ -67,6 +67,9 @@ type Source interface {
 type Report interface {
 	// Name tells the report apart in problems and logs, a file's name for instance.
 	Name() string
+	// Stamp tells this very report apart from a later one of its name: a file's size and time. "" where every pull is a
+	// report anew.
+	Stamp() string
 	// Read yields every level in the order reported, exactly once, never holding the whole report. It returns nil at a
 	// proper end only. yield gets either a level or a *RowError; an error it returns stops the reading and is
 	// returned. Any other error (BAD_REPORT: no usable header, changed while read, not text, truncated, empty, the

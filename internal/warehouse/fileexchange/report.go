@@ -24,6 +24,10 @@ type report struct {
 
 func (r *report) Name() string { return r.info.Name() }
 
+func (r *report) Stamp() string {
+	return fmt.Sprintf("%d bytes of %s", r.info.Size(), r.info.ModTime().UTC().Format(time.RFC3339Nano))
+}
+
 func (r *report) path() string { return path.Join(r.source.dir, r.Name()) }
 
 // Read streams the rows. Besides BAD_REPORT its errors are those of reaching the file.

@@ -142,6 +142,9 @@ type report struct {
 
 func (r *report) Name() string { return r.source.name() }
 
+// Stamp is empty: every pull is a report anew.
+func (r *report) Stamp() string { return "" }
+
 // Read asks for page after page. Besides BAD_REPORT (a complete report without levels) its errors are CREDENTIALS_REFUSED, UNREACHABLE,
 // ADDRESS_REFUSED, THROTTLED and BAD_REPLY.
 func (r *report) Read(ctx context.Context, yield func(warehouse.Level, *warehouse.RowError) error) error {

@@ -1,0 +1,195 @@
+package activity_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+
+	"stockbridge/ent"
+	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/activity"
+	"stockbridge/internal/database"
+	"stockbridge/internal/database/dbtest"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// bundle is a feed over a real database with one merchant.
+type bundle struct {
+	t          *testing.T
+	url        string
+	db         *database.DB
+	feed       *activity.Feed
+	merchant   int64
+	warehouses []int64
+}
+
+func each(t *testing.T, test func(*testing.T, *bundle)) {
+	t.Parallel()
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			b := &bundle{t: t, url: dbtest.URL(t, dialect)}
+			b.db, b.feed = b.open()
+			b.merchant = must(b.db.CreateMerchant(t.Context(), database.CreateMerchant{Name: "m"})).ID
+			for i := range 4 {
+				b.warehouses = append(b.warehouses, must(b.db.CreateWarehouse(t.Context(), database.CreateWarehouse{MerchantID: b.merchant, Name: fmt.Sprint(i),
+					Platform: database.PlatformSettings{Platform: enum.Push, Settings: json.RawMessage("{}")}})).ID)
+			}
+			test(t, b)
+		})
+	}
+}
+
+// open is another process's view of the database: a connection, a bell and a feed of its own.
+func (b *bundle) open() (*database.DB, *activity.Feed) {
+	b.t.Helper()
+	bell := &activity.Bell{}
+	db := dbtest.Reopen(b.t, b.url, database.Options{Committed: bell.Ring})
+	feed := activity.New(db, bell, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { feed.Run(ctx) })
+	b.t.Cleanup(func() { cancel(); done.Wait() })
+	return db, feed
+}
+
+// report records a few levels of a warehouse, which makes an activity each.
+func (b *bundle) report(warehouse, round int) {
+	r := &database.Recording{MerchantID: b.merchant, WarehouseID: b.warehouses[warehouse]}
+	var page []database.ReportedLevel
+	for i := range 7 {
+		page = append(page, database.ReportedLevel{LevelKey: database.LevelKey{SKU: fmt.Sprintf("W%d-%d", warehouse, i)}, Figures: database.Figures{Available: database.IntOf(int64(round))}})
+	}
+	if err := b.db.Record(b.t.Context(), r, page, true); err != nil {
+		b.t.Error(err)
+	}
+}
+
+var errEnough = errors.New("enough")
+
+// follow collects n activities.
+func follow(ctx context.Context, db *database.DB, f *activity.Feed, after int64, filter activity.Filter, n int) (ids []int64, err error) {
+	err = f.Follow(ctx, db.Reader(), after, filter, func(a *ent.Activity) error {
+		if ids = append(ids, a.ID); len(ids) == n {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return ids, err
+}
+
+// spec 5.1: followers that start at the beginning, drop out and go on from their cursor, or sit in another process get every
+// activity once and in order, while several writers commit.
+func TestFollowersGetEveryActivityOnceAndInOrder(t *testing.T) {
+	each(t, func(t *testing.T, b *bundle) {
+		const writers, rounds = 4, 12
+		all := writers * rounds * 7
+		filter := activity.Filter{MerchantID: b.merchant}
+		ctx := t.Context()
+		var work sync.WaitGroup
+		got := make([][]int64, 4)
+		for i := range got {
+			work.Go(func() {
+				db, feed, step := b.db, b.feed, all
+				if i == 1 {
+					step = 5 // drops out again and again
+				}
+				if i == 3 && b.db.Path() == "" {
+					db, feed = b.open()
+				}
+				var after int64
+				for len(got[i]) < all {
+					ids, err := follow(ctx, db, feed, after, filter, min(step, all-len(got[i])))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					got[i] = append(got[i], ids...)
+					after = ids[len(ids)-1]
+				}
+			})
+		}
+		for w := range writers {
+			work.Go(func() {
+				for r := range rounds {
+					b.report(w, r)
+				}
+			})
+		}
+		work.Wait()
+		want := must(b.db.Reader().Activity.Query().Order(ent.Asc("id")).IDs(ctx))
+		if len(want) != all {
+			t.Fatalf("%d activities are stored, want %d", len(want), all)
+		}
+		for i := range got {
+			if !slices.Equal(got[i], want) {
+				t.Errorf("follower %d got %d activities, not the %d stored in their order", i, len(got[i]), all)
+			}
+		}
+	})
+}
+
+// spec 5.1: from now on means what is committed later, and the filter narrows.
+func TestFollowFromNow(t *testing.T) {
+	each(t, func(t *testing.T, b *bundle) {
+		b.report(0, 1)
+		started := make(chan struct{})
+		var once sync.Once
+		client := b.db.Reader()
+		client.Intercept(ent.InterceptFunc(func(next ent.Querier) ent.Querier {
+			return ent.QuerierFunc(func(ctx context.Context, q ent.Query) (ent.Value, error) {
+				v, err := next.Query(ctx, q)
+				once.Do(func() { close(started) }) // the position is taken
+				return v, err
+			})
+		}))
+		var got []string
+		done := make(chan error, 1)
+		go func() {
+			done <- b.feed.Follow(t.Context(), client, activity.FromNow, activity.Filter{MerchantID: b.merchant, WarehouseID: b.warehouses[1], SKU: "W1-3", Kinds: []enum.ActivityKind{enum.LevelReported}}, func(a *ent.Activity) error {
+				got = append(got, fmt.Sprint(a.Sku, " ", *a.After))
+				if len(got) == 2 {
+					return errEnough
+				}
+				return nil
+			})
+		}()
+		<-started
+		b.report(0, 2)
+		b.report(1, 3)
+		b.report(1, 4)
+		if err := <-done; !errors.Is(err, errEnough) {
+			t.Fatal(err)
+		}
+		if want := []string{"W1-3 3", "W1-3 4"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+// A follower ends with its context.
+func TestFollowEndsWithItsContext(t *testing.T) {
+	each(t, func(t *testing.T, b *bundle) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := follow(ctx, b.db, b.feed, 0, activity.Filter{MerchantID: b.merchant}, 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// listen opens a stream of server-sent events.
+func (r *running) listen(t *testing.T, query string) io.Reader {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/graphql", strings.NewReader(quoted(query)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Authorization": {"Bearer good"}, "Content-Type": {"application/json"}, "Accept": {"text/event-stream"}}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || !strings.HasPrefix(got, "text/event-stream") {
+		t.Fatalf("%d %s", resp.StatusCode, got)
+	}
+	return resp.Body
+}
+
+// spec 5.4: a subscription as server-sent events.
+func TestEventStream(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	read := func(r io.Reader, want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(r, got); err != nil || string(got) != want {
+			t.Fatalf("%q, want %q: %v", got, want, err)
+		}
+	}
+	ended := r.listen(t, "subscription { ticks(n: -1) }")
+	read(ended, ":\n\nevent: complete\ndata:\n\n")
+	live := r.listen(t, "subscription { ticks(n: 1000) }")
+	read(live, ":\n\n")
+	for n := range 1000 {
+		read(live, fmt.Sprintf("event: next\ndata: {\"data\":{\"ticks\":%d}}\n\n", n+1))
+	}
+
+	// A server that stops breaks it off without complete.
+	if err := r.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(live); err != nil || len(rest) > 0 {
+		t.Errorf("after the stop: %q, %v", rest, err)
+	}
+}
+
+// spec 5.2: a revoked token ends what it began, without complete.
+func TestRevokedTokenEndsStreams(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	r.pace.beat, r.pace.recheck = 300*time.Millisecond, 0
+	live := r.listen(t, "subscription { ticks(n: 1) }")
+	socket := r.ready(t)
+	socket.send(subscribe("1", "subscription { ticks(n: 1) }"))
+	r.mu.Lock()
+	r.revoked = true
+	r.mu.Unlock()
+	socket.expectClose(4403)
+	if text, err := io.ReadAll(live); err != nil || !strings.Contains(string(text), `{"ticks":1}`) || strings.Contains(string(text), "complete") {
+		t.Errorf("%q %v", text, err)
+	}
+}
