@@ -84,16 +84,16 @@ func (c *Cron) Start(ctx context.Context) error {
 		}
 	}
 	for id, schedules := range missed {
-		when := gocron.OneTimeJob(gocron.OneTimeJobStartImmediately())
-		if offset := c.offset(id); offset > 0 { // a date could have passed by the time the job is added, which is refused
-			when = gocron.DurationJob(offset)
+		at := gocron.OneTimeJobStartImmediately()
+		if offset := c.offset(id); offset >= time.Second { // a sooner one could have passed by the time the job is added, which is refused
+			at = gocron.OneTimeJobStartDateTime(c.db.Now().Add(offset))
 		}
 		task := gocron.NewTask(func(ctx context.Context) {
 			for _, s := range schedules {
 				c.due(ctx, s)
 			}
 		})
-		if _, err := c.jobs.NewJob(when, task, gocron.WithLimitedRuns(1), gocron.WithName(fmt.Sprintf("missed syncs of connection %d", id))); err != nil {
+		if _, err := c.jobs.NewJob(gocron.OneTimeJob(at), task, gocron.WithName(fmt.Sprintf("missed syncs of connection %d", id))); err != nil {
 			return fmt.Errorf("schedule what connection %d missed: %w", id, err)
 		}
 	}

@@ -78,7 +78,7 @@ func TestManyAtTheFullHour(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "sqlite")
 	b.crowd(many)
-	b.spread(many, many, 53*time.Minute)
+	b.spread(many, 53*time.Minute)
 }
 
 // spec 3.7: those that were missed while no server ran are spread over the window too.
@@ -88,12 +88,12 @@ func TestManyMissed(t *testing.T) {
 	b := setup(t, "sqlite")
 	b.crowd(n)
 	b.clock.Advance(2 * time.Hour)
-	b.spread(n, 2*n, 0)
+	b.spread(n, 0)
 }
 
-// spread runs a Cron of n connections, which sets so many timers, and sees to it that they begin one after the other from
-// a time on.
-func (b *bundle) spread(n, timers int, wait time.Duration) {
+// spread runs a Cron of n connections, and sees to it that they begin one after the other from a time on. With no time to wait
+// all were missed.
+func (b *bundle) spread(n int, wait time.Duration) {
 	const window = 30
 	t, started := b.t, make(chan time.Time, n)
 	before, memory := runtime.NumGoroutine(), heap()
@@ -105,6 +105,20 @@ func (b *bundle) spread(n, timers int, wait time.Duration) {
 	if jobs := b.cron.Jobs(); jobs != n {
 		t.Fatalf("%d jobs", jobs)
 	}
+	expect := map[int]int{} // by whole seconds after the time
+	for _, s := range must(b.db.Schedules(t.Context(), 0)) {
+		offset := b.cron.offset(s.ConnectionID)
+		if wait == 0 && offset < time.Second { // what is due begins at once then
+			offset = 0
+		}
+		if s.Edges.Connection.Enabled {
+			expect[int((offset+time.Second-1)/time.Second)]++
+		}
+	}
+	timers := n
+	if wait == 0 {
+		timers += n - expect[0]
+	}
 	if err := b.clock.BlockUntilContext(t.Context(), timers); err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +126,7 @@ func (b *bundle) spread(n, timers int, wait time.Duration) {
 		t.Errorf("waiting takes %d MB", used)
 	}
 	b.clock.Advance(wait)
-	first, most, expect := b.clock.Now(), 0, map[int]int{} // by whole seconds after it
-	for _, s := range must(b.db.Schedules(t.Context(), 0)) {
-		if s.Edges.Connection.Enabled {
-			expect[int((b.cron.offset(s.ConnectionID)+time.Second-1)/time.Second)]++
-		}
-	}
+	first, most := b.clock.Now(), 0
 	for second := 0; second <= window; second++ {
 		for range expect[second] {
 			if at := <-started; at.Sub(first) != time.Duration(second)*time.Second {
