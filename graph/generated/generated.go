@@ -600,7 +600,7 @@ type Mutation {
   createWarehouse("The new warehouse." input: CreateWarehouseInput!): CreateWarehousePayload!
   "Changes a warehouse. What is left out stays as it is."
   updateWarehouse("What to change." input: UpdateWarehouseInput!): UpdateWarehousePayload!
-  "Deletes a warehouse with its facilities, levels, connections and strategies. One that is syncing is refused (IN_USE)."
+  "Deletes a warehouse with its facilities, levels, connections and strategies. One that is syncing is refused (IN_USE). What its stores show stays, whatever their ` + "`" + `onExclude` + "`" + ` says: use ` + "`" + `disableConnection` + "`" + ` first to have it set to 0."
   deleteWarehouse("Which warehouse." input: DeleteWarehouseInput!): DeleteWarehousePayload!
   "Adds a store. Nothing is sent to it until a connection to it is enabled."
   createStore("The new store." input: CreateStoreInput!): CreateStorePayload!
@@ -612,7 +612,7 @@ type Mutation {
   createConnection("The new connection." input: CreateConnectionInput!): CreateConnectionPayload!
   "Changes a connection. What is left out stays as it is."
   updateConnection("What to change." input: UpdateConnectionInput!): UpdateConnectionPayload!
-  "Deletes a connection with its schedules, links and runs."
+  "Deletes a connection with its schedules, links and runs. What its stores show stays, whatever their ` + "`" + `onExclude` + "`" + ` says: use ` + "`" + `disableConnection` + "`" + ` first to have it set to 0."
   deleteConnection("Which connection." input: DeleteConnectionInput!): DeleteConnectionPayload!
   "Adds a product to the catalog; with components it is a bundle."
   createProduct("The new product." input: CreateProductInput!): CreateProductPayload!
@@ -1124,7 +1124,7 @@ enum WarehouseOrderField {
 
 "How a warehouse or a store is reached."
 enum Platform {
-  "By CSV files in a directory, on this server's disk or behind SFTP, FTP or FTPS."
+  "By CSV files in a directory, on this server's disk or behind SFTP."
   FILE_EXCHANGE
   "By JSON over HTTP."
   HTTP
@@ -1227,7 +1227,7 @@ input WarehousePlatformInput @oneOf {
 
 "A directory that a warehouse leaves CSV files in."
 input FileExchangeWarehouseInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftp://…` + "`" + ` or ` + "`" + `ftps://…` + "`" + `. Passwords do not belong here."
+  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
   url: String!
   "Whom to sign in as."
   username: String
@@ -1692,7 +1692,7 @@ input HttpStoreInput {
 
 "A directory that a store takes CSV files from (` + "`" + `in/inv_*.csv` + "`" + ` below it)."
 input FileExchangeStoreInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftp://…` + "`" + ` or ` + "`" + `ftps://…` + "`" + `. Passwords do not belong here."
+  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
   url: String!
   "Whom to sign in as."
   username: String

@@ -620,7 +620,7 @@ type FileColumnsInput struct {
 
 // A directory that a store takes CSV files from (`in/inv_*.csv` below it).
 type FileExchangeStoreInput struct {
-	// `file:///dir` below a directory the server's operator allows, `sftp://host:port/dir`, `ftp://…` or `ftps://…`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
@@ -654,7 +654,7 @@ func (FileExchangeStoreSettings) IsStoreSettings() {}
 
 // A directory that a warehouse leaves CSV files in.
 type FileExchangeWarehouseInput struct {
-	// `file:///dir` below a directory the server's operator allows, `sftp://host:port/dir`, `ftp://…` or `ftps://…`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
