@@ -14,6 +14,7 @@ import (
 	"stockbridge/graph/model"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
+	"stockbridge/internal/catalog"
 	"stockbridge/internal/cron"
 	"stockbridge/internal/database"
 	"stockbridge/internal/pipeline"
@@ -27,6 +28,7 @@ type Config struct {
 	Pipeline  *pipeline.Pipeline
 	Platforms *platform.Platforms
 	Feed      *activity.Feed
+	Imports   *catalog.Importer
 	Cron      *cron.Cron
 	Log       *slog.Logger
 	// SmartFloor is the least time between two runs of a Smart schedule (spec 3.7); 0 is none.
@@ -68,8 +70,10 @@ func (r *resolver) Query() generated.QueryResolver                         { ret
 func (r *resolver) Mutation() generated.MutationResolver                   { return mutation{r} }
 func (r *resolver) Subscription() generated.SubscriptionResolver           { return subscription{r} }
 func (r *resolver) Activity() generated.ActivityResolver                   { return activityFields{} }
+func (r *resolver) CatalogImport() generated.CatalogImportResolver         { return catalogImportFields{r} }
 func (r *resolver) ChannelLevel() generated.ChannelLevelResolver           { return channelLevelFields{r} }
 func (r *resolver) Connection() generated.ConnectionResolver               { return connectionFields{r} }
+func (r *resolver) ImportProblem() generated.ImportProblemResolver         { return importProblemFields{} }
 func (r *resolver) InventoryItem() generated.InventoryItemResolver         { return inventoryItemFields{r} }
 func (r *resolver) PartitionStrategy() generated.PartitionStrategyResolver { return strategyFields{} }
 func (r *resolver) Schedule() generated.ScheduleResolver                   { return scheduleFields{} }

@@ -118,6 +118,8 @@ func TestWhere(t *testing.T) {
 			{"listings", `{productId: "` + id("Product", b.product) + `"}`, "channelSku", "BETA-CH"},
 			{"partitionStrategies", `{active: false, warehouseId: "` + id("Warehouse", b.warehouse) + `"}`, "name", "BETA strategy"},
 			{"syncRuns", `{connectionId: "` + id("Connection", a.connection) + `", mode: SMART, trigger: MANUAL, status: {in: [PARTIAL]}}`, "error", "ALPHA trouble"},
+			{"catalogImports", `{merchantId: "` + id("Merchant", a.merchant) + `", kind: PRODUCTS, status: PARTIAL}`, "error", "ALPHA trouble"},
+			{"catalogImports", `{status: RUNNING}`, "error", ""},
 			{"tokens", `{merchantId: "` + id("Merchant", a.merchant) + `", role: OPERATOR}`, "name", "ALPHA token"},
 		}
 		for _, tt := range tests {

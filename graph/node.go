@@ -23,6 +23,13 @@ func (q query) Node(ctx context.Context, id string) (model.Node, error) {
 	switch r := q.Reader; typ {
 	case "Activity":
 		return node(ctx, r.Activity.Query(), row)
+	case "CatalogImport":
+		progress := q.Imports.Progress()
+		found, err := node(ctx, r.CatalogImport.Query(), row)
+		if i, ok := found.(*ent.CatalogImport); ok {
+			progress.Show(i)
+		}
+		return found, err
 	case "ChannelLevel":
 		return node(ctx, r.ChannelLevel.Query(), row)
 	case "Connection":

@@ -54,6 +54,9 @@ func (w *world) tenant(name string) (t tenant) {
 		SetCreatedAt(now).SetStartedAt(now).SetFinishedAt(now.Add(time.Second)).SetError(name + " trouble").SetErrorCode("REFUSED").SetProblemCount(1).SaveX(ctx).ID
 	w.rows.RunProblem.Create().SetMerchantID(t.merchant).SetRunID(t.run).SetKind(enum.RowProblem).SetReport(name + ".csv").SetLine(2).SetSku(name + "-BIKE").SetMessage(name + " message").SaveX(ctx)
 	t.held = w.rows.HeldReport.Create().SetMerchantID(t.merchant).SetWarehouseID(t.files).SetRunID(t.run).SetName(name + "-held.csv").SetReason(name + " reason").SetLevels(2).SetCreatedAt(now).SaveX(ctx).ID
+	t.catalogImport = w.rows.CatalogImport.Create().SetMerchantID(t.merchant).SetKind(enum.ImportProducts).SetFormat(enum.CSV).SetOnError(enum.SkipRows).SetDryRun(false).
+		SetStatus(enum.ImportPartial).SetError(name + " trouble").SetCreatedAt(now).SetFinishedAt(now).SaveX(ctx).ID
+	w.rows.ImportProblem.Create().SetMerchantID(t.merchant).SetCatalogImportID(t.catalogImport).SetLine(2).SetSku(name + "-BIKE").SetCode("INVALID").SetMessage(name + " message").SaveX(ctx)
 	t.activity = w.rows.Activity.Create().SetMerchantID(t.merchant).SetAt(now).SetKind(enum.QuantityFailed).SetSku(name + "-BIKE").SetChannelSku(name + "-CH").SetWarehouseID(t.warehouse).
 		SetFacilityID(t.facility).SetStoreID(t.store).SetLocationID(t.location).SetRunID(t.run).SetBefore(1).SetAfter(2).SetMessage(name + " words").SaveX(ctx).ID
 	return t

@@ -25,6 +25,7 @@ import (
 	"stockbridge/graph"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
+	"stockbridge/internal/catalog"
 	"stockbridge/internal/cron"
 	"stockbridge/internal/database"
 	"stockbridge/internal/database/dbtest"
@@ -45,6 +46,7 @@ type world struct {
 	executor   *executor.Executor
 	platforms  *platform.Platforms
 	pipeline   *pipeline.Pipeline
+	imports    *catalog.Importer
 	feed       *activity.Feed
 	bell       *activity.Bell
 	statements *statements
@@ -57,7 +59,7 @@ type world struct {
 
 // tenant is one merchant with one of everything.
 type tenant struct {
-	merchant, warehouse, files, held, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token int64
+	merchant, warehouse, files, held, facility, store, location, connection, product, bundle, listing, strategy, level, channelLevel, run, activity, token, catalogImport int64
 }
 
 // each runs a test in a world of its own on every database.
@@ -105,9 +107,11 @@ func newWorld(t testing.TB, name string) *world {
 		}
 	})
 	w.feed = activity.New(w.db, w.bell, log)
+	w.imports = catalog.New(catalog.Config{DB: w.db, Replan: w.pipeline.Replan, Log: log})
+	t.Cleanup(func() { w.imports.Close(context.Background()) })
 	w.schema = graph.New(graph.Config{
 		Reader: access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements}))),
-		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
+		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
 	})
 	w.executor = executor.New(w.schema)
 	w.executor.SetErrorPresenter(graph.ErrorPresenter(log))

@@ -20,6 +20,8 @@ type commandLine struct {
 	Demo    demoCommand    `cmd:"" help:"Show it at work: a simulated warehouse, three stores and live inventory, in a temporary directory."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema of this version. serve does so by itself."`
 	Sync    syncCommand    `cmd:"" help:"Run one sync of a connection here and now."`
+	Import  importCommand  `cmd:"" help:"Bring a file of products, bundle components or listings in."`
+	Export  exportCommand  `cmd:"" help:"Write a merchant's products, bundle components, listings or levels as a file."`
 	Token   tokenCommand   `cmd:"" help:"Make, list and revoke the tokens that let people and programs in."`
 	Version versionCommand `cmd:"" help:"Tell which version this is."`
 }

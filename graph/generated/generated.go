@@ -36,6 +36,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	Activity() ActivityResolver
+	CatalogImport() CatalogImportResolver
 	ChannelLevel() ChannelLevelResolver
 	ChannelLevelAsOf() ChannelLevelAsOfResolver
 	ChannelLevelSeries() ChannelLevelSeriesResolver
@@ -43,6 +44,7 @@ type ResolverRoot interface {
 	ExplainedContribution() ExplainedContributionResolver
 	ExplainedShare() ExplainedShareResolver
 	HeldBack() HeldBackResolver
+	ImportProblem() ImportProblemResolver
 	InventoryItem() InventoryItemResolver
 	LevelChange() LevelChangeResolver
 	Mutation() MutationResolver
@@ -74,6 +76,9 @@ type ActivityResolver interface {
 
 	Merchant(ctx context.Context, obj *ent.Activity) (*ent.Merchant, error)
 }
+type CatalogImportResolver interface {
+	Problems(ctx context.Context, obj *ent.CatalogImport, first *int64, after *string, last *int64, before *string) (*model.Page[ent.ImportProblem], error)
+}
 type ChannelLevelResolver interface {
 	Product(ctx context.Context, obj *ent.ChannelLevel) (*ent.Product, error)
 
@@ -103,6 +108,9 @@ type ExplainedShareResolver interface {
 }
 type HeldBackResolver interface {
 	Connections(ctx context.Context, obj *model.HeldBack) ([]*ent.Connection, error)
+}
+type ImportProblemResolver interface {
+	Code(ctx context.Context, obj *ent.ImportProblem) (fault.Code, error)
 }
 type InventoryItemResolver interface {
 	Merchant(ctx context.Context, obj *model.InventoryItem) (*ent.Merchant, error)
@@ -157,6 +165,7 @@ type MutationResolver interface {
 	RevokeToken(ctx context.Context, input model.RevokeTokenInput) (*model.RevokeTokenPayload, error)
 	ReleaseSync(ctx context.Context, input model.ReleaseSyncInput) (*model.ReleaseSyncPayload, error)
 	RejectSync(ctx context.Context, input model.RejectSyncInput) (*model.RejectSyncPayload, error)
+	ImportCatalog(ctx context.Context, input model.ImportCatalogInput) (*model.ImportCatalogPayload, error)
 }
 type PartitionStrategyResolver interface {
 	Buffer(ctx context.Context, obj *ent.PartitionStrategy) (*model.PartitionBuffer, error)
@@ -177,6 +186,7 @@ type QueryResolver interface {
 	ChannelLevels(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ChannelLevelWhere, orderBy *model.Order[model.ChannelLevelOrderField]) (*model.Page[ent.ChannelLevel], error)
 	InventoryItem(ctx context.Context, merchantID string, sku string) (*model.InventoryItem, error)
 	Activities(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ActivityWhere, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
+	CatalogImports(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.CatalogImportWhere, orderBy *model.Order[model.CatalogImportOrderField]) (*model.Page[ent.CatalogImport], error)
 	CatalogProblems(ctx context.Context, merchantID string, kinds []database.CatalogProblemKind, first *int64, after *string) (*model.Page[model.CatalogProblem], error)
 	PreviewPartitionStrategy(ctx context.Context, input model.PartitionStrategyInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
 	PreviewListing(ctx context.Context, input model.ListingPreviewInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
@@ -195,6 +205,7 @@ type SubscriptionResolver interface {
 	SyncRun(ctx context.Context, id string) (<-chan *ent.SyncRun, error)
 	WarehouseLevelChanged(ctx context.Context, merchantID string, sku *string, warehouseID *string) (<-chan *ent.WarehouseLevel, error)
 	ChannelLevelChanged(ctx context.Context, merchantID string, sku *string, storeID *string) (<-chan *ent.ChannelLevel, error)
+	CatalogImport(ctx context.Context, id string) (<-chan *ent.CatalogImport, error)
 }
 type SyncRunResolver interface {
 	Problems(ctx context.Context, obj *ent.SyncRun, first *int64, after *string, last *int64, before *string) (*model.Page[ent.RunProblem], error)
@@ -246,6 +257,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BundleComponentInput", ec.unmarshalInputBundleComponentInput),
 			graphql.NewInputUnmarshaler("BundlePreviewInput", ec.unmarshalInputBundlePreviewInput),
 			graphql.NewInputUnmarshaler("CancelSyncInput", ec.unmarshalInputCancelSyncInput),
+			graphql.NewInputUnmarshaler("CatalogImportOrder", ec.unmarshalInputCatalogImportOrder),
+			graphql.NewInputUnmarshaler("CatalogImportWhere", ec.unmarshalInputCatalogImportWhere),
 			graphql.NewInputUnmarshaler("ChannelLevelOrder", ec.unmarshalInputChannelLevelOrder),
 			graphql.NewInputUnmarshaler("ChannelLevelStatusFilter", ec.unmarshalInputChannelLevelStatusFilter),
 			graphql.NewInputUnmarshaler("ChannelLevelWhere", ec.unmarshalInputChannelLevelWhere),
@@ -275,6 +288,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FileExchangeWarehouseInput", ec.unmarshalInputFileExchangeWarehouseInput),
 			graphql.NewInputUnmarshaler("HttpStoreInput", ec.unmarshalInputHttpStoreInput),
 			graphql.NewInputUnmarshaler("HttpWarehouseInput", ec.unmarshalInputHttpWarehouseInput),
+			graphql.NewInputUnmarshaler("ImportCatalogInput", ec.unmarshalInputImportCatalogInput),
 			graphql.NewInputUnmarshaler("LevelChangeWhere", ec.unmarshalInputLevelChangeWhere),
 			graphql.NewInputUnmarshaler("ListingOrder", ec.unmarshalInputListingOrder),
 			graphql.NewInputUnmarshaler("ListingPreviewInput", ec.unmarshalInputListingPreviewInput),
@@ -742,6 +756,8 @@ enum UserErrorCode {
   WRONG_STATE
   "There are more items than what is taken at once."
   TOO_MANY
+  "The file as a whole cannot be used."
+  BAD_FILE
   "The warehouse or store refused the credentials."
   CREDENTIALS_REFUSED
   "The warehouse or store could not be reached."
@@ -3341,6 +3357,225 @@ type RejectSyncPayload {
   userErrors: [UserError!]!
 }
 
+# --------------------------------------------------------------------------------------------------------- Catalog imports
+
+"A file sent along with the request as multipart/form-data, by the GraphQL multipart request specification."
+scalar Upload @specifiedBy(url: "https://github.com/jaydenseric/graphql-multipart-request-spec")
+
+extend type Query {
+  "Imports of products, bundle components and listings, newest first unless ` + "`" + `orderBy` + "`" + ` says otherwise."
+  catalogImports(
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
+    "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
+    "Which of them." where: CatalogImportWhere
+    "In which order. Left out: newest first." orderBy: CatalogImportOrder
+  ): CatalogImportConnection!
+}
+
+extend type Mutation {
+  """
+  Imports a file of products, bundle components or listings: what is there already is changed, what is new is made, what is the same is left alone,
+  and what the file does not name stays. It is checked in full before anything shows, and shows all at once.
+  """
+  importCatalog("What to import." input: ImportCatalogInput!): ImportCatalogPayload!
+}
+
+extend type Subscription {
+  "An import as it stands, then again whenever it moved on; completes when it ended."
+  catalogImport("The import's id." id: ID!): CatalogImport!
+}
+
+"What to import."
+input ImportCatalogInput {
+  "Whose catalog it is for."
+  merchantId: ID!
+  "What the rows are."
+  kind: ImportKind!
+  "How the file is written: UTF-8, or UTF-16 with a byte order mark."
+  format: ImportFormat! = CSV
+  "What a row does that cannot be used."
+  onError: ImportOnError! = REJECT_ALL
+  "Whether to check and count everything and write nothing."
+  dryRun: Boolean! = false
+  "The file. Give this or ` + "`" + `text` + "`" + `."
+  file: Upload
+  "What the file says, for a few rows without a file."
+  text: String
+  "Whether to answer when the import has ended, or 10 s have passed, and not at once. It goes on in any case."
+  wait: Boolean! = true
+}
+
+"What came of an import."
+type ImportCatalogPayload {
+  "The import, which may still be running; null where it could not begin. What is wrong with the file or its rows is told here."
+  import: CatalogImport
+  "What the caller can mend; where there is any, nothing was begun."
+  userErrors: [UserError!]!
+}
+
+"One import of products, bundle components or listings."
+type CatalogImport implements Node {
+  "The global id."
+  id: ID!
+  "Whose catalog it is for."
+  merchant: Merchant!
+  "What the rows are."
+  kind: ImportKind!
+  "How the file is written."
+  format: ImportFormat!
+  "What a row does that cannot be used."
+  onError: ImportOnError!
+  "Whether nothing is written."
+  dryRun: Boolean!
+  "How it stands."
+  status: ImportStatus!
+  "When it was asked for."
+  createdAt: Time!
+  "When it ended; null while it goes on."
+  finishedAt: Time
+  "Rows in the file. While the import goes on, this and the counts below say how far it is; they are the sum of the four below at its end."
+  rows: Int!
+  "Rows that made something new; in a dry run, that would."
+  created: Int!
+  "Rows that changed something; in a dry run, that would."
+  updated: Int!
+  "Rows that say what was so already."
+  unchanged: Int!
+  "Rows that cannot be used. Where that let the whole import fail, the three above are 0."
+  failed: Int!
+  "Why it failed as a whole; null where it did not."
+  error: String
+  "The code of ` + "`" + `error` + "`" + `: ` + "`" + `BAD_FILE` + "`" + ` for a file that cannot be read, ` + "`" + `INVALID` + "`" + ` for rows that cannot be used, ` + "`" + `CONFLICT` + "`" + ` where the server was at fault."
+  errorCode: String
+  "What is wrong with rows, by line. The first 1,000 are kept."
+  problems(
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
+    "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
+  ): ImportProblemConnection!
+}
+
+"What the rows of an import are."
+enum ImportKind {
+  "Products, by ` + "`" + `sku` + "`" + `: columns sku, name, upc, imageUrl."
+  PRODUCTS
+  "Components of bundles: columns bundleSku, componentSku, quantity. All rows of one bundle replace what it consisted of, and come in together or not at all."
+  COMPONENTS
+  "Listings, by ` + "`" + `store` + "`" + ` (name or id) and ` + "`" + `channelSku` + "`" + `: columns store, sku, channelSku, inventoryEnabled, maxQuantity, name, price, weight, imageUrl, description."
+  LISTINGS
+}
+
+"How a file is written."
+enum ImportFormat {
+  "A header that names the columns, then one line a row. A column that is left out stays as it is; a blank cell clears."
+  CSV
+  "One JSON object a line. A key that is left out stays as it is; null clears."
+  JSON_LINES
+}
+
+"What a row does that cannot be used."
+enum ImportOnError {
+  "It keeps the whole file from coming in."
+  REJECT_ALL
+  "It is left out, and the others come in."
+  SKIP_ROWS
+}
+
+"How an import stands."
+enum ImportStatus {
+  "It goes on, or waits its turn."
+  RUNNING
+  "All rows came in."
+  SUCCEEDED
+  "Some rows came in, and others cannot be used."
+  PARTIAL
+  "Nothing came in."
+  FAILED
+}
+
+"What is wrong with a row of an import."
+type ImportProblem {
+  "The line of the file that the row begins on, from 1."
+  line: Int!
+  "The row's SKU: the product's, or the bundle's; empty where none could be read."
+  sku: String!
+  "The column at fault; empty where no one column is."
+  field: String!
+  "The code of the fault, as single mutations have it."
+  code: UserErrorCode!
+  "What is wrong and how to mend it."
+  message: String!
+}
+
+"A page of import problems."
+type ImportProblemConnection {
+  "The page, with a cursor for each."
+  edges: [ImportProblemEdge!]!
+  "The page, without cursors."
+  nodes: [ImportProblem!]!
+  "Where the page stands in the list."
+  pageInfo: PageInfo!
+  "How many there are in all pages together. It is counted only when asked for, which takes time on long lists."
+  totalCount: Int!
+}
+
+"An import problem on a page."
+type ImportProblemEdge {
+  "Where it stands in the list, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: ImportProblem!
+}
+
+"A page of imports."
+type CatalogImportConnection {
+  "The page, with a cursor for each."
+  edges: [CatalogImportEdge!]!
+  "The page, without cursors."
+  nodes: [CatalogImport!]!
+  "Where the page stands in the list."
+  pageInfo: PageInfo!
+  "How many there are in all pages together. It is counted only when asked for, which takes time on long lists."
+  totalCount: Int!
+}
+
+"An import on a page."
+type CatalogImportEdge {
+  "Where it stands in the list, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: CatalogImport!
+}
+
+"Which imports; all that is given must hold."
+input CatalogImportWhere {
+  "Those of this merchant."
+  merchantId: ID
+  "Those of this kind."
+  kind: ImportKind
+  "Those of this status."
+  status: ImportStatus
+}
+
+"How to order imports."
+input CatalogImportOrder {
+  "What to order by. Ties are in order of id, the same way."
+  field: CatalogImportOrderField!
+  "Which way."
+  direction: OrderDirection! = ASC
+}
+
+"What imports can be ordered by."
+enum CatalogImportOrderField {
+  "By when it was asked for."
+  CREATED_AT
+  "By when it ended."
+  FINISHED_AT
+}
+
 # ---------------------------------------------------------------------------------------- Next runs, and what to beware of
 
 extend type Connection {
@@ -3376,6 +3611,16 @@ type ScheduleWarning {
 enum ScheduleWarningCode {
   "Full Syncs come closer together than a day. They push every level, changed or not; Smart Syncs carry all changes."
   FULL_MORE_THAN_DAILY
+}
+
+extend type TestWarehousePayload {
+  "What was asked, and where; null where nothing was."
+  tried: String
+}
+
+extend type TestStorePayload {
+  "What was asked, and where; null where nothing was."
+  tried: String
 }
 
 # ------------------------------------------------------------------------------------------------------- Catalog problems
@@ -3969,6 +4214,70 @@ func (ec *executionContext) childFields_CancelSyncPayload(ctx context.Context, f
 		return ec.fieldContext_CancelSyncPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelSyncPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogImport(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CatalogImport_id(ctx, field)
+	case "merchant":
+		return ec.fieldContext_CatalogImport_merchant(ctx, field)
+	case "kind":
+		return ec.fieldContext_CatalogImport_kind(ctx, field)
+	case "format":
+		return ec.fieldContext_CatalogImport_format(ctx, field)
+	case "onError":
+		return ec.fieldContext_CatalogImport_onError(ctx, field)
+	case "dryRun":
+		return ec.fieldContext_CatalogImport_dryRun(ctx, field)
+	case "status":
+		return ec.fieldContext_CatalogImport_status(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CatalogImport_createdAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_CatalogImport_finishedAt(ctx, field)
+	case "rows":
+		return ec.fieldContext_CatalogImport_rows(ctx, field)
+	case "created":
+		return ec.fieldContext_CatalogImport_created(ctx, field)
+	case "updated":
+		return ec.fieldContext_CatalogImport_updated(ctx, field)
+	case "unchanged":
+		return ec.fieldContext_CatalogImport_unchanged(ctx, field)
+	case "failed":
+		return ec.fieldContext_CatalogImport_failed(ctx, field)
+	case "error":
+		return ec.fieldContext_CatalogImport_error(ctx, field)
+	case "errorCode":
+		return ec.fieldContext_CatalogImport_errorCode(ctx, field)
+	case "problems":
+		return ec.fieldContext_CatalogImport_problems(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogImport", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogImportConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CatalogImportConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CatalogImportConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CatalogImportConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CatalogImportConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogImportConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogImportEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CatalogImportEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CatalogImportEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogImportEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_CatalogProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4593,6 +4902,56 @@ func (ec *executionContext) childFields_HeldReport(ctx context.Context, field gr
 		return ec.fieldContext_HeldReport_createdAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HeldReport", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportCatalogPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "import":
+		return ec.fieldContext_ImportCatalogPayload_import(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ImportCatalogPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportCatalogPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "line":
+		return ec.fieldContext_ImportProblem_line(ctx, field)
+	case "sku":
+		return ec.fieldContext_ImportProblem_sku(ctx, field)
+	case "field":
+		return ec.fieldContext_ImportProblem_field(ctx, field)
+	case "code":
+		return ec.fieldContext_ImportProblem_code(ctx, field)
+	case "message":
+		return ec.fieldContext_ImportProblem_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportProblemConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ImportProblemConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ImportProblemConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ImportProblemConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ImportProblemConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportProblemConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportProblemEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ImportProblemEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ImportProblemEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportProblemEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_InventoryItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5345,6 +5704,8 @@ func (ec *executionContext) childFields_TestStorePayload(ctx context.Context, fi
 		return ec.fieldContext_TestStorePayload_durationMs(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_TestStorePayload_userErrors(ctx, field)
+	case "tried":
+		return ec.fieldContext_TestStorePayload_tried(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TestStorePayload", field.Name)
 }
@@ -5359,6 +5720,8 @@ func (ec *executionContext) childFields_TestWarehousePayload(ctx context.Context
 		return ec.fieldContext_TestWarehousePayload_durationMs(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_TestWarehousePayload_userErrors(ctx, field)
+	case "tried":
+		return ec.fieldContext_TestWarehousePayload_tried(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TestWarehousePayload", field.Name)
 }
@@ -5776,6 +6139,44 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 // endregion ************************** internal!.gotpl ***************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_CatalogImport_problems_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	return args, nil
+}
 
 func (ec *executionContext) field_Connection_nextRuns_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -6231,6 +6632,20 @@ func (ec *executionContext) field_Mutation_enableInventory_args(ctx context.Cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_importCatalog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ImportCatalogInput, error) {
+			return ec.unmarshalNImportCatalogInput2stockbridgeᚋgraphᚋmodelᚐImportCatalogInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_rejectSync_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6529,6 +6944,60 @@ func (ec *executionContext) field_Query_activities_args(ctx context.Context, raw
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*model.Order[model.ActivityOrderField], error) {
 			return ec.unmarshalOActivityOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_catalogImports_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.CatalogImportWhere, error) {
+			return ec.unmarshalOCatalogImportWhere2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogImportWhere(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*model.Order[model.CatalogImportOrderField], error) {
+			return ec.unmarshalOCatalogImportOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7521,6 +7990,20 @@ func (ec *executionContext) field_Subscription_activity_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Subscription_catalogImport_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Subscription_channelLevelChanged_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -8394,6 +8877,601 @@ func (ec *executionContext) fieldContext_CancelSyncPayload_userErrors(_ context.
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogImport_id(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNID2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "ID")
+}
+
+func (ec *executionContext) _CatalogImport_merchant(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_merchant(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Merchant(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Merchant) graphql.Marshaler {
+			return ec.marshalNMerchant2ᚖstockbridgeᚋentᚐMerchant(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_merchant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogImport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Merchant(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogImport_kind(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.ImportKind) graphql.Marshaler {
+			return ec.marshalNImportKind2stockbridgeᚋentᚋschemaᚋenumᚐImportKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "ImportKind")
+}
+
+func (ec *executionContext) _CatalogImport_format(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_format(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Format, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.ImportFormat) graphql.Marshaler {
+			return ec.marshalNImportFormat2stockbridgeᚋentᚋschemaᚋenumᚐImportFormat(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_format(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "ImportFormat")
+}
+
+func (ec *executionContext) _CatalogImport_onError(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_onError(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.ImportOnError) graphql.Marshaler {
+			return ec.marshalNImportOnError2stockbridgeᚋentᚋschemaᚋenumᚐImportOnError(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_onError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "ImportOnError")
+}
+
+func (ec *executionContext) _CatalogImport_dryRun(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_dryRun(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DryRun, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_dryRun(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CatalogImport_status(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.ImportStatus) graphql.Marshaler {
+			return ec.marshalNImportStatus2stockbridgeᚋentᚋschemaᚋenumᚐImportStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "ImportStatus")
+}
+
+func (ec *executionContext) _CatalogImport_createdAt(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Time")
+}
+
+func (ec *executionContext) _CatalogImport_finishedAt(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_finishedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FinishedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_finishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Time")
+}
+
+func (ec *executionContext) _CatalogImport_rows(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_rows(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rows, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_rows(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CatalogImport_created(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_created(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Created, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_created(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CatalogImport_updated(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_updated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Updated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_updated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CatalogImport_unchanged(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_unchanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unchanged, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_unchanged(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CatalogImport_failed(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CatalogImport_error(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_error(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_error(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogImport_errorCode(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_errorCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ErrorCode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_errorCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImport", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogImport_problems(ctx context.Context, field graphql.CollectedField, obj *ent.CatalogImport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImport_problems(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CatalogImport().Problems(ctx, obj, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.ImportProblem]) graphql.Marshaler {
+			return ec.marshalNImportProblemConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImport_problems(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogImport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImportProblemConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CatalogImport_problems_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogImportConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.CatalogImport]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImportConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[ent.CatalogImport]) graphql.Marshaler {
+			return ec.marshalNCatalogImportEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImportConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogImportConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogImportEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogImportConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.CatalogImport]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImportConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.CatalogImport) graphql.Marshaler {
+			return ec.marshalNCatalogImport2ᚕᚖstockbridgeᚋentᚐCatalogImportᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImportConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogImportConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogImport(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogImportConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.CatalogImport]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImportConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖstockbridgeᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImportConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogImportConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogImportConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.CatalogImport]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImportConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImportConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImportConnection", field, true, false, "Int")
+}
+
+func (ec *executionContext) _CatalogImportEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[ent.CatalogImport]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImportEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImportEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogImportEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogImportEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[ent.CatalogImport]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogImportEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.CatalogImport) graphql.Marshaler {
+			return ec.marshalNCatalogImport2ᚖstockbridgeᚋentᚐCatalogImport(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogImportEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CatalogImportEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogImport(ctx, field)
 		},
 	}
 	return fc, nil
@@ -14153,6 +15231,359 @@ func (ec *executionContext) fieldContext_HttpWarehouseSettings_hasToken(_ contex
 	return graphql.NewScalarFieldContext("HttpWarehouseSettings", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _ImportCatalogPayload_import(ctx context.Context, field graphql.CollectedField, obj *model.ImportCatalogPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportCatalogPayload_import(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Import, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.CatalogImport) graphql.Marshaler {
+			return ec.marshalOCatalogImport2ᚖstockbridgeᚋentᚐCatalogImport(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ImportCatalogPayload_import(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportCatalogPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogImport(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ImportCatalogPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ImportCatalogPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportCatalogPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*fault.Error) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖstockbridgeᚋinternalᚋfaultᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportCatalogPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportCatalogPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ImportProblem_line(ctx context.Context, field graphql.CollectedField, obj *ent.ImportProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblem_line(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Line, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblem_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportProblem", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ImportProblem_sku(ctx context.Context, field graphql.CollectedField, obj *ent.ImportProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblem_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sku, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblem_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _ImportProblem_field(ctx context.Context, field graphql.CollectedField, obj *ent.ImportProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblem_field(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblem_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _ImportProblem_code(ctx context.Context, field graphql.CollectedField, obj *ent.ImportProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblem_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ImportProblem().Code(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v fault.Code) graphql.Marshaler {
+			return ec.marshalNUserErrorCode2stockbridgeᚋinternalᚋfaultᚐCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblem_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportProblem", field, true, true, "UserErrorCode")
+}
+
+func (ec *executionContext) _ImportProblem_message(ctx context.Context, field graphql.CollectedField, obj *ent.ImportProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblem_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblem_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportProblem", field, false, false, "String")
+}
+
+func (ec *executionContext) _ImportProblemConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.ImportProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblemConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[ent.ImportProblem]) graphql.Marshaler {
+			return ec.marshalNImportProblemEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblemConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportProblemConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImportProblemEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ImportProblemConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.ImportProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblemConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.ImportProblem) graphql.Marshaler {
+			return ec.marshalNImportProblem2ᚕᚖstockbridgeᚋentᚐImportProblemᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblemConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportProblemConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImportProblem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ImportProblemConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.ImportProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblemConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖstockbridgeᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblemConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportProblemConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ImportProblemConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.ImportProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblemConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblemConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportProblemConnection", field, true, false, "Int")
+}
+
+func (ec *executionContext) _ImportProblemEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[ent.ImportProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblemEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblemEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportProblemEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _ImportProblemEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[ent.ImportProblem]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportProblemEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.ImportProblem) graphql.Marshaler {
+			return ec.marshalNImportProblem2ᚖstockbridgeᚋentᚐImportProblem(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportProblemEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportProblemEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImportProblem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _InventoryItem_sku(ctx context.Context, field graphql.CollectedField, obj *model.InventoryItem) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17796,6 +19227,50 @@ func (ec *executionContext) fieldContext_Mutation_rejectSync(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_importCatalog(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_importCatalog(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ImportCatalog(ctx, fc.Args["input"].(model.ImportCatalogInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ImportCatalogPayload) graphql.Marshaler {
+			return ec.marshalNImportCatalogPayload2ᚖstockbridgeᚋgraphᚋmodelᚐImportCatalogPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_importCatalog(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImportCatalogPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_importCatalog_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _NextRun_mode(ctx context.Context, field graphql.CollectedField, obj *model.NextRun) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19709,6 +21184,50 @@ func (ec *executionContext) fieldContext_Query_activities(ctx context.Context, f
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_activities_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_catalogImports(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_catalogImports(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CatalogImports(ctx, fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.CatalogImportWhere), fc.Args["orderBy"].(*model.Order[model.CatalogImportOrderField]))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[ent.CatalogImport]) graphql.Marshaler {
+			return ec.marshalNCatalogImportConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_catalogImports(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogImportConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_catalogImports_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22281,6 +23800,50 @@ func (ec *executionContext) fieldContext_Subscription_channelLevelChanged(ctx co
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_catalogImport(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_catalogImport(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().CatalogImport(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.CatalogImport) graphql.Marshaler {
+			return ec.marshalNCatalogImport2ᚖstockbridgeᚋentᚐCatalogImport(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_catalogImport(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogImport(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_catalogImport_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SyncRun_id(ctx context.Context, field graphql.CollectedField, obj *ent.SyncRun) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23101,6 +24664,29 @@ func (ec *executionContext) fieldContext_TestStorePayload_userErrors(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _TestStorePayload_tried(ctx context.Context, field graphql.CollectedField, obj *model.TestStorePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TestStorePayload_tried(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TestStorePayload_tried(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TestStorePayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _TestWarehousePayload_ok(ctx context.Context, field graphql.CollectedField, obj *model.TestWarehousePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23200,6 +24786,29 @@ func (ec *executionContext) fieldContext_TestWarehousePayload_userErrors(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _TestWarehousePayload_tried(ctx context.Context, field graphql.CollectedField, obj *model.TestWarehousePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TestWarehousePayload_tried(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TestWarehousePayload_tried(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TestWarehousePayload", field, false, false, "String")
 }
 
 func (ec *executionContext) _Token_id(ctx context.Context, field graphql.CollectedField, obj *ent.Token) (ret graphql.Marshaler) {
@@ -26977,6 +28586,115 @@ func UnmarshalCancelSyncInput(ctx context.Context, raw any) (model.CancelSyncInp
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputCatalogImportOrder(ctx context.Context, obj any) (model.Order[model.CatalogImportOrderField], error) {
+	var it model.Order[model.CatalogImportOrderField]
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := ec.unmarshalNCatalogImportOrderField2stockbridgeᚋgraphᚋmodelᚐCatalogImportOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNOrderDirection2stockbridgeᚋgraphᚋmodelᚐOrderDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCatalogImportOrder unmarshals raw into the CatalogImportOrder input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCatalogImportOrder(ctx context.Context, raw any) (model.Order[model.CatalogImportOrderField], error) {
+	var out model.Order[model.CatalogImportOrderField]
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CatalogImportOrder", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputCatalogImportWhere(ctx context.Context, obj any) (model.CatalogImportWhere, error) {
+	var it model.CatalogImportWhere
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"merchantId", "kind", "status"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "merchantId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("merchantId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MerchantID = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalOImportKind2ᚖstockbridgeᚋentᚋschemaᚋenumᚐImportKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOImportStatus2ᚖstockbridgeᚋentᚋschemaᚋenumᚐImportStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCatalogImportWhere unmarshals raw into the CatalogImportWhere input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCatalogImportWhere(ctx context.Context, raw any) (model.CatalogImportWhere, error) {
+	var out model.CatalogImportWhere
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CatalogImportWhere", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputChannelLevelOrder(ctx context.Context, obj any) (model.Order[model.ChannelLevelOrderField], error) {
 	var it model.Order[model.ChannelLevelOrderField]
 	if obj == nil {
@@ -28832,6 +30550,110 @@ func (ec *executionContext) unmarshalInputHttpWarehouseInput(ctx context.Context
 func UnmarshalHttpWarehouseInput(ctx context.Context, raw any) (model.HTTPWarehouseInput, error) {
 	var out model.HTTPWarehouseInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "HttpWarehouseInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputImportCatalogInput(ctx context.Context, obj any) (model.ImportCatalogInput, error) {
+	var it model.ImportCatalogInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["format"]; !present {
+		asMap["format"] = "CSV"
+	}
+	if _, present := asMap["onError"]; !present {
+		asMap["onError"] = "REJECT_ALL"
+	}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+	if _, present := asMap["wait"]; !present {
+		asMap["wait"] = true
+	}
+
+	fieldsInOrder := [...]string{"merchantId", "kind", "format", "onError", "dryRun", "file", "text", "wait"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "merchantId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("merchantId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MerchantID = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNImportKind2stockbridgeᚋentᚋschemaᚋenumᚐImportKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "format":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("format"))
+			data, err := ec.unmarshalNImportFormat2stockbridgeᚋentᚋschemaᚋenumᚐImportFormat(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Format = data
+		case "onError":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onError"))
+			data, err := ec.unmarshalNImportOnError2stockbridgeᚋentᚋschemaᚋenumᚐImportOnError(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OnError = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
+		case "file":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("file"))
+			data, err := ec.unmarshalOUpload2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚐUpload(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.File = data
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		case "wait":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("wait"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Wait = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalImportCatalogInput unmarshals raw into the ImportCatalogInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalImportCatalogInput(ctx context.Context, raw any) (model.ImportCatalogInput, error) {
+	var out model.ImportCatalogInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImportCatalogInput", raw, &out)
 	return out, err
 }
 
@@ -31953,6 +33775,11 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._ChannelLevel(ctx, sel, obj)
+	case *ent.CatalogImport:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CatalogImport(ctx, sel, obj)
 	case *ent.Activity:
 		if obj == nil {
 			return graphql.Null
@@ -32286,6 +34113,208 @@ func (ec *executionContext) _CancelSyncPayload(ctx context.Context, sel ast.Sele
 			}
 		case "userErrors":
 			out.Values[i] = ec._CancelSyncPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogImportImplementors = []string{"CatalogImport", "Node"}
+
+func (ec *executionContext) _CatalogImport(ctx context.Context, sel ast.SelectionSet, obj *ent.CatalogImport) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogImportImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogImport")
+		case "id":
+			out.Values[i] = ec._CatalogImport_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "merchant":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CatalogImport_merchant(ctx, field, obj)
+				})
+		case "kind":
+			out.Values[i] = ec._CatalogImport_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "format":
+			out.Values[i] = ec._CatalogImport_format(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "onError":
+			out.Values[i] = ec._CatalogImport_onError(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "dryRun":
+			out.Values[i] = ec._CatalogImport_dryRun(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._CatalogImport_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._CatalogImport_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "finishedAt":
+			out.Values[i] = ec._CatalogImport_finishedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rows":
+			out.Values[i] = ec._CatalogImport_rows(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "created":
+			out.Values[i] = ec._CatalogImport_created(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "updated":
+			out.Values[i] = ec._CatalogImport_updated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "unchanged":
+			out.Values[i] = ec._CatalogImport_unchanged(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "failed":
+			out.Values[i] = ec._CatalogImport_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "error":
+			out.Values[i] = ec._CatalogImport_error(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "errorCode":
+			out.Values[i] = ec._CatalogImport_errorCode(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "problems":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CatalogImport_problems(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogImportConnectionImplementors = []string{"CatalogImportConnection"}
+
+func (ec *executionContext) _CatalogImportConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Page[ent.CatalogImport]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogImportConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogImportConnection")
+		case "edges":
+			out.Values[i] = ec._CatalogImportConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._CatalogImportConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CatalogImportConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CatalogImportConnection_totalCount(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogImportEdgeImplementors = []string{"CatalogImportEdge"}
+
+func (ec *executionContext) _CatalogImportEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[ent.CatalogImport]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogImportEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogImportEdge")
+		case "cursor":
+			out.Values[i] = ec._CatalogImportEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._CatalogImportEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -34647,6 +36676,185 @@ func (ec *executionContext) _HttpWarehouseSettings(ctx context.Context, sel ast.
 	return out
 }
 
+var importCatalogPayloadImplementors = []string{"ImportCatalogPayload"}
+
+func (ec *executionContext) _ImportCatalogPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ImportCatalogPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importCatalogPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportCatalogPayload")
+		case "import":
+			out.Values[i] = ec._ImportCatalogPayload_import(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ImportCatalogPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var importProblemImplementors = []string{"ImportProblem"}
+
+func (ec *executionContext) _ImportProblem(ctx context.Context, sel ast.SelectionSet, obj *ent.ImportProblem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importProblemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportProblem")
+		case "line":
+			out.Values[i] = ec._ImportProblem_line(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sku":
+			out.Values[i] = ec._ImportProblem_sku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "field":
+			out.Values[i] = ec._ImportProblem_field(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "code":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ImportProblem_code(ctx, field, obj)
+				})
+		case "message":
+			out.Values[i] = ec._ImportProblem_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var importProblemConnectionImplementors = []string{"ImportProblemConnection"}
+
+func (ec *executionContext) _ImportProblemConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Page[ent.ImportProblem]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importProblemConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportProblemConnection")
+		case "edges":
+			out.Values[i] = ec._ImportProblemConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._ImportProblemConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ImportProblemConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ImportProblemConnection_totalCount(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var importProblemEdgeImplementors = []string{"ImportProblemEdge"}
+
+func (ec *executionContext) _ImportProblemEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[ent.ImportProblem]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importProblemEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportProblemEdge")
+		case "cursor":
+			out.Values[i] = ec._ImportProblemEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._ImportProblemEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var inventoryItemImplementors = []string{"InventoryItem"}
 
 func (ec *executionContext) _InventoryItem(ctx context.Context, sel ast.SelectionSet, obj *model.InventoryItem) graphql.Marshaler {
@@ -35728,6 +37936,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "importCatalog":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_importCatalog(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -36416,6 +38631,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_activities(ctx, field)
+				})
+		case "catalogImports":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_catalogImports(ctx, field)
 				})
 		case "catalogProblems":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -37459,6 +39680,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_warehouseLevelChanged(ctx, fields[0])
 	case "channelLevelChanged":
 		return ec._Subscription_channelLevelChanged(ctx, fields[0])
+	case "catalogImport":
+		return ec._Subscription_catalogImport(ctx, fields[0])
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}
@@ -37723,6 +39946,11 @@ func (ec *executionContext) _TestStorePayload(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "tried":
+			out.Values[i] = ec._TestStorePayload_tried(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -37769,6 +39997,11 @@ func (ec *executionContext) _TestWarehousePayload(ctx context.Context, sel ast.S
 		case "userErrors":
 			out.Values[i] = ec._TestWarehousePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tried":
+			out.Values[i] = ec._TestWarehousePayload_tried(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -39345,6 +41578,72 @@ func (ec *executionContext) marshalNCancelSyncPayload2ᚖstockbridgeᚋgraphᚋm
 	return ec._CancelSyncPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCatalogImport2ᚕᚖstockbridgeᚋentᚐCatalogImportᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.CatalogImport) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogImport2ᚖstockbridgeᚋentᚐCatalogImport(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogImport2ᚖstockbridgeᚋentᚐCatalogImport(ctx context.Context, sel ast.SelectionSet, v *ent.CatalogImport) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogImport!")
+		return graphql.Null
+	}
+	return ec._CatalogImport(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogImportConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[ent.CatalogImport]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogImportConnection!")
+		return graphql.Null
+	}
+	return ec._CatalogImportConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogImportEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[ent.CatalogImport]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogImportEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogImportEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[ent.CatalogImport]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogImportEdge!")
+		return graphql.Null
+	}
+	return ec._CatalogImportEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCatalogImportOrderField2stockbridgeᚋgraphᚋmodelᚐCatalogImportOrderField(ctx context.Context, v any) (model.CatalogImportOrderField, error) {
+	var res model.CatalogImportOrderField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCatalogImportOrderField2stockbridgeᚋgraphᚋmodelᚐCatalogImportOrderField(ctx context.Context, sel ast.SelectionSet, v model.CatalogImportOrderField) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNCatalogProblem2ᚕᚖstockbridgeᚋgraphᚋmodelᚐCatalogProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CatalogProblem) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -40049,6 +42348,135 @@ func (ec *executionContext) marshalNID2string(ctx context.Context, sel ast.Selec
 	res := graphql.MarshalID(v)
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNImportCatalogInput2stockbridgeᚋgraphᚋmodelᚐImportCatalogInput(ctx context.Context, v any) (model.ImportCatalogInput, error) {
+	res, err := ec.unmarshalInputImportCatalogInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNImportCatalogPayload2ᚖstockbridgeᚋgraphᚋmodelᚐImportCatalogPayload(ctx context.Context, sel ast.SelectionSet, v *model.ImportCatalogPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportCatalogPayload!")
+		return graphql.Null
+	}
+	return ec._ImportCatalogPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNImportFormat2stockbridgeᚋentᚋschemaᚋenumᚐImportFormat(ctx context.Context, v any) (enum.ImportFormat, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := enum.ImportFormat(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNImportFormat2stockbridgeᚋentᚋschemaᚋenumᚐImportFormat(ctx context.Context, sel ast.SelectionSet, v enum.ImportFormat) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ImportFormat!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNImportKind2stockbridgeᚋentᚋschemaᚋenumᚐImportKind(ctx context.Context, v any) (enum.ImportKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := enum.ImportKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNImportKind2stockbridgeᚋentᚋschemaᚋenumᚐImportKind(ctx context.Context, sel ast.SelectionSet, v enum.ImportKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ImportKind!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNImportOnError2stockbridgeᚋentᚋschemaᚋenumᚐImportOnError(ctx context.Context, v any) (enum.ImportOnError, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := enum.ImportOnError(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNImportOnError2stockbridgeᚋentᚋschemaᚋenumᚐImportOnError(ctx context.Context, sel ast.SelectionSet, v enum.ImportOnError) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ImportOnError!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNImportProblem2ᚕᚖstockbridgeᚋentᚐImportProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.ImportProblem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNImportProblem2ᚖstockbridgeᚋentᚐImportProblem(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNImportProblem2ᚖstockbridgeᚋentᚐImportProblem(ctx context.Context, sel ast.SelectionSet, v *ent.ImportProblem) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportProblem!")
+		return graphql.Null
+	}
+	return ec._ImportProblem(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNImportProblemConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[ent.ImportProblem]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportProblemConnection!")
+		return graphql.Null
+	}
+	return ec._ImportProblemConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNImportProblemEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[ent.ImportProblem]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNImportProblemEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNImportProblemEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[ent.ImportProblem]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportProblemEdge!")
+		return graphql.Null
+	}
+	return ec._ImportProblemEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNImportStatus2stockbridgeᚋentᚋschemaᚋenumᚐImportStatus(ctx context.Context, v any) (enum.ImportStatus, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := enum.ImportStatus(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNImportStatus2stockbridgeᚋentᚋschemaᚋenumᚐImportStatus(ctx context.Context, sel ast.SelectionSet, v enum.ImportStatus) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ImportStatus!")
 	}
 	return res
 }
@@ -42046,6 +44474,29 @@ func (ec *executionContext) unmarshalOBundleComponentInput2ᚕᚖstockbridgeᚋg
 	return res, nil
 }
 
+func (ec *executionContext) marshalOCatalogImport2ᚖstockbridgeᚋentᚐCatalogImport(ctx context.Context, sel ast.SelectionSet, v *ent.CatalogImport) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CatalogImport(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOCatalogImportOrder2ᚖstockbridgeᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.CatalogImportOrderField], error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCatalogImportOrder(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOCatalogImportWhere2ᚖstockbridgeᚋgraphᚋmodelᚐCatalogImportWhere(ctx context.Context, v any) (*model.CatalogImportWhere, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCatalogImportWhere(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOCatalogProblemKind2ᚕstockbridgeᚋinternalᚋdatabaseᚐCatalogProblemKindᚄ(ctx context.Context, v any) ([]database.CatalogProblemKind, error) {
 	if v == nil {
 		return nil, nil
@@ -42353,6 +44804,44 @@ func (ec *executionContext) marshalOID2ᚖstring(ctx context.Context, sel ast.Se
 	_ = sel
 	_ = ctx
 	res := graphql.MarshalID(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOImportKind2ᚖstockbridgeᚋentᚋschemaᚋenumᚐImportKind(ctx context.Context, v any) (*enum.ImportKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := enum.ImportKind(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOImportKind2ᚖstockbridgeᚋentᚋschemaᚋenumᚐImportKind(ctx context.Context, sel ast.SelectionSet, v *enum.ImportKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalOImportStatus2ᚖstockbridgeᚋentᚋschemaᚋenumᚐImportStatus(ctx context.Context, v any) (*enum.ImportStatus, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := enum.ImportStatus(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOImportStatus2ᚖstockbridgeᚋentᚋschemaᚋenumᚐImportStatus(ctx context.Context, sel ast.SelectionSet, v *enum.ImportStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
 	return res
 }
 
@@ -43050,6 +45539,24 @@ func (ec *executionContext) unmarshalOUpdateListingInput2ᚖstockbridgeᚋgraph�
 	}
 	res, err := ec.unmarshalInputUpdateListingInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUpload2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚐUpload(ctx context.Context, v any) (*graphql.Upload, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalUpload(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUpload2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚐUpload(ctx context.Context, sel ast.SelectionSet, v *graphql.Upload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalUpload(*v)
+	return res
 }
 
 func (ec *executionContext) marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx context.Context, sel ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {

@@ -75,6 +75,16 @@ type CancelSyncPayload struct {
 	UserErrors []*fault.Error `json:"userErrors"`
 }
 
+// Which imports; all that is given must hold.
+type CatalogImportWhere struct {
+	// Those of this merchant.
+	MerchantID *string `json:"merchantId,omitempty"`
+	// Those of this kind.
+	Kind *enum.ImportKind `json:"kind,omitempty"`
+	// Those of this status.
+	Status *enum.ImportStatus `json:"status,omitempty"`
+}
+
 // Something in a merchant's settings that is about to go wrong. What it concerns is linked; links that do not bear on its kind are null.
 type CatalogProblem struct {
 	// What is wrong.
@@ -744,6 +754,34 @@ type HTTPWarehouseSettings struct {
 
 func (HTTPWarehouseSettings) IsWarehouseSettings() {}
 
+// What to import.
+type ImportCatalogInput struct {
+	// Whose catalog it is for.
+	MerchantID string `json:"merchantId"`
+	// What the rows are.
+	Kind enum.ImportKind `json:"kind"`
+	// How the file is written: UTF-8, or UTF-16 with a byte order mark.
+	Format enum.ImportFormat `json:"format"`
+	// What a row does that cannot be used.
+	OnError enum.ImportOnError `json:"onError"`
+	// Whether to check and count everything and write nothing.
+	DryRun bool `json:"dryRun"`
+	// The file. Give this or `text`.
+	File *graphql.Upload `json:"file,omitempty"`
+	// What the file says, for a few rows without a file.
+	Text *string `json:"text,omitempty"`
+	// Whether to answer when the import has ended, or 10 s have passed, and not at once. It goes on in any case.
+	Wait bool `json:"wait"`
+}
+
+// What came of an import.
+type ImportCatalogPayload struct {
+	// The import, which may still be running; null where it could not begin. What is wrong with the file or its rows is told here.
+	Import *ent.CatalogImport `json:"import,omitempty"`
+	// What the caller can mend; where there is any, nothing was begun.
+	UserErrors []*fault.Error `json:"userErrors"`
+}
+
 // The levels of a SKU as they were at a time.
 type InventoryItemAsOf struct {
 	// The time.
@@ -1245,6 +1283,8 @@ type TestStorePayload struct {
 	DurationMs *int64 `json:"durationMs,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+	// What was asked, and where; null where nothing was.
+	Tried *string `json:"tried,omitempty"`
 }
 
 // A warehouse to test.
@@ -1263,6 +1303,8 @@ type TestWarehousePayload struct {
 	DurationMs *int64 `json:"durationMs,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+	// What was asked, and where; null where nothing was.
+	Tried *string `json:"tried,omitempty"`
 }
 
 // Which tokens to list. All that is given must hold.
@@ -1581,6 +1623,64 @@ func (e *ActivityOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e ActivityOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What imports can be ordered by.
+type CatalogImportOrderField string
+
+const (
+	// By when it was asked for.
+	CatalogImportOrderFieldCreatedAt CatalogImportOrderField = "CREATED_AT"
+	// By when it ended.
+	CatalogImportOrderFieldFinishedAt CatalogImportOrderField = "FINISHED_AT"
+)
+
+var AllCatalogImportOrderField = []CatalogImportOrderField{
+	CatalogImportOrderFieldCreatedAt,
+	CatalogImportOrderFieldFinishedAt,
+}
+
+func (e CatalogImportOrderField) IsValid() bool {
+	switch e {
+	case CatalogImportOrderFieldCreatedAt, CatalogImportOrderFieldFinishedAt:
+		return true
+	}
+	return false
+}
+
+func (e CatalogImportOrderField) String() string {
+	return string(e)
+}
+
+func (e *CatalogImportOrderField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = CatalogImportOrderField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid CatalogImportOrderField", str)
+	}
+	return nil
+}
+
+func (e CatalogImportOrderField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *CatalogImportOrderField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e CatalogImportOrderField) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

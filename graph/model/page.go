@@ -42,12 +42,17 @@ type Node interface {
 type (
 	ActivityConnection          = Page[ent.Activity]
 	ActivityEdge                = Edge[ent.Activity]
+	CatalogImportConnection     = Page[ent.CatalogImport]
+	CatalogImportEdge           = Edge[ent.CatalogImport]
 	ChannelLevelConnection      = Page[ent.ChannelLevel]
 	ChannelLevelEdge            = Edge[ent.ChannelLevel]
 	ConnectionConnection        = Page[ent.Connection]
 	ConnectionEdge              = Edge[ent.Connection]
 	LevelChangeConnection       = Page[database.LevelChange]
 	LevelChangeEdge             = Edge[database.LevelChange]
+
+	ImportProblemConnection     = Page[ent.ImportProblem]
+	ImportProblemEdge           = Edge[ent.ImportProblem]
 	ListingConnection           = Page[ent.Listing]
 	ListingEdge                 = Edge[ent.Listing]
 	MerchantConnection          = Page[ent.Merchant]
@@ -79,6 +84,7 @@ type Order[F any] struct {
 // The orders of the lists.
 type (
 	ActivityOrder          = Order[ActivityOrderField]
+	CatalogImportOrder     = Order[CatalogImportOrderField]
 	ChannelLevelOrder      = Order[ChannelLevelOrderField]
 	ConnectionOrder        = Order[ConnectionOrderField]
 	ListingOrder           = Order[ListingOrderField]

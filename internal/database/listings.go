@@ -181,7 +181,7 @@ func (t *tx) listed(ctx context.Context, c *check, merchantID int64, sku string)
 	sku = c.name("sku", sku)
 	p, err := t.ent.Product.Query().Where(product.MerchantID(merchantID), product.Sku(sku)).Only(ctx)
 	if sku != "" && ent.IsNotFound(err) {
-		c.add("sku", fault.NotFound, "the catalog has no product with the SKU %.80q: create it first", sku)
+		c.noProduct(sku)
 	}
 	return p, ent.MaskNotFound(err)
 }
@@ -218,6 +218,13 @@ func (c *check) weight(s *string) *string {
 		c.add("weight", fault.Invalid, "%.40q is no weight: write a decimal with its unit, such as 1.5 kg", *s)
 	}
 	return s
+}
+
+func (c *check) description(s *string) *string { return c.optional("description", s, 65535) }
+
+// noProduct refuses to list what the catalog does not have.
+func (c *check) noProduct(sku string) {
+	c.add("sku", fault.NotFound, "the catalog has no product with the SKU %.80q: create it first", sku)
 }
 
 func equal[T comparable](a, b *T) bool {

@@ -44,7 +44,7 @@ func (db *DB) CreateProduct(ctx context.Context, in CreateProduct) (*ent.Product
 			return nil, err
 		}
 		name := c.text("name", in.Name, maxText)
-		upc := c.optional("upc", in.UPC, 64)
+		upc := c.upc(in.UPC)
 		image := c.webAddress("imageUrl", in.ImageURL)
 		parts, err := t.parts(ctx, &c, &ent.Product{MerchantID: in.MerchantID}, sku, in.Components)
 		if err != nil {
@@ -91,7 +91,7 @@ func (db *DB) UpdateProduct(ctx context.Context, merchantID, id int64, in Update
 			u.SetName(c.text("name", *in.Name, maxText))
 		}
 		if in.UPC.Set {
-			put(c.optional("upc", in.UPC.Value, 64), u.SetUpc, u.ClearUpc)
+			put(c.upc(in.UPC.Value), u.SetUpc, u.ClearUpc)
 		}
 		if in.ImageURL.Set {
 			put(c.webAddress("imageUrl", in.ImageURL.Value), u.SetImageURL, u.ClearImageURL)
@@ -180,15 +180,24 @@ func (t *tx) newSKU(ctx context.Context, c *check, merchantID int64, sku string,
 // bundlesOf names bundles that contain a product, a few of them; "" is none.
 func (t *tx) bundlesOf(ctx context.Context, p *ent.Product) (string, error) {
 	bundles, err := p.QueryBundles().QueryBundle().Order(product.BySku()).Limit(4).All(ctx)
-	if err != nil || len(bundles) == 0 {
+	if err != nil {
 		return "", err
 	}
 	names := make([]string, len(bundles))
 	for i, b := range bundles {
 		names[i] = b.Sku
 	}
-	if len(names) > 3 {
-		names[3] = "…"
-	}
-	return "the bundle " + strings.Join(names, ", "), nil
+	return someBundles(names), nil
 }
+
+func someBundles(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	if len(names) > 3 {
+		names = append(names[:3:3], "…")
+	}
+	return "the bundle " + strings.Join(names, ", ")
+}
+
+func (c *check) upc(s *string) *string { return c.optional("upc", s, 64) }

@@ -31,6 +31,7 @@ const (
 	Disabled     Code = "CONNECTION_DISABLED"
 	WrongState   Code = "WRONG_STATE"
 	TooMany      Code = "TOO_MANY"
+	BadFile      Code = "BAD_FILE"
 )
 
 // Codes of who is asking: nobody known, or one who may not.

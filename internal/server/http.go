@@ -32,17 +32,7 @@ const (
 // graphql serves /graphql, however the client speaks: https://graphql.github.io/graphql-over-http, the distinct
 // connections of graphql-sse, and graphql-transport-ws.
 func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
-	if origin := r.Header.Get("Origin"); origin != "" && s.originAllowed(r) {
-		w.Header().Set("Access-Control-Allow-Origin", origin)
-		w.Header().Set("Access-Control-Expose-Headers", replayedHeader+", Retry-After")
-	}
-	w.Header().Add("Vary", "Origin")
-	if r.Method == http.MethodOptions {
-		w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
-		w.Header().Set("Access-Control-Max-Age", "600")
-		w.Header().Set("Allow", "GET, POST, OPTIONS")
-		w.WriteHeader(http.StatusNoContent)
+	if s.crossOrigin(w, r, "GET, POST") {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -61,7 +51,9 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.refuseSignIn(w, r, err)
 		return
 	}
-	params, bad := s.params(w, r)
+	var files uploads
+	defer func() { files.close() }()
+	params, bad := s.params(w, r, &files)
 	if bad != nil {
 		refuse(w, bad.status, bad.code, bad.message)
 		return
@@ -127,8 +119,8 @@ func (d document) params(head http.Header) *graphql.RawParams {
 	return p
 }
 
-// params reads the request. The message never repeats what was sent.
-func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *malformed) {
+// params reads the request, and the files that come with it. The message never repeats what was sent.
+func (s *Server) params(w http.ResponseWriter, r *http.Request, files *uploads) (*graphql.RawParams, *malformed) {
 	var raw document
 	switch r.Method {
 	case http.MethodGet:
@@ -148,8 +140,14 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 	case http.MethodPost:
 		media, how, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		charset, stated := how["charset"]
+		if err == nil && media == "multipart/form-data" {
+			if bad := s.multipart(w, r, how["boundary"], &raw, files); bad != nil {
+				return nil, bad
+			}
+			break
+		}
 		if err != nil || media != plainJSON || stated && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
-			return nil, &malformed{http.StatusUnsupportedMediaType, badRequest, "send JSON in UTF-8 with the header Content-Type: application/json"}
+			return nil, &malformed{http.StatusUnsupportedMediaType, badRequest, "send JSON in UTF-8 with the header Content-Type: application/json, or files as multipart/form-data"}
 		}
 		err = decode(http.MaxBytesReader(w, r.Body, s.MaxBody), &raw)
 		var large *http.MaxBytesError
@@ -159,11 +157,11 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 		if err != nil {
 			return nil, &malformed{http.StatusBadRequest, badRequest, `the body is not one JSON object {"query": "…", "operationName": "…", "variables": {…}}`}
 		}
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // from here on reading only tells whether the client is gone
 	default:
 		w.Header().Set("Allow", "GET, POST, OPTIONS")
 		return nil, &malformed{http.StatusMethodNotAllowed, badRequest, "use POST, or GET for queries"}
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // from here on reading only tells whether the client is gone
 	if raw.Query == nil || *raw.Query == "" {
 		return nil, &malformed{http.StatusBadRequest, badRequest, "query is missing: it holds the GraphQL document"}
 	}
@@ -279,4 +277,23 @@ func (s *Server) originAllowed(r *http.Request) bool {
 	_, host, _ := strings.Cut(origin, "://")
 	return origin == "" || strings.EqualFold(host, r.Host) || slices.Contains(s.Origins, "*") ||
 		slices.ContainsFunc(s.Origins, func(o string) bool { return strings.EqualFold(strings.TrimSuffix(o, "/"), origin) })
+}
+
+// crossOrigin lets pages of allowed origins use what is answered, and answers the question whether they may: then it is
+// done.
+func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request, methods string) (done bool) {
+	if origin := r.Header.Get("Origin"); origin != "" && s.originAllowed(r) {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Expose-Headers", replayedHeader+", Retry-After")
+	}
+	w.Header().Add("Vary", "Origin")
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Methods", methods)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
+	w.Header().Set("Access-Control-Max-Age", "600")
+	w.Header().Set("Allow", methods+", OPTIONS")
+	w.WriteHeader(http.StatusNoContent)
+	return true
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"stockbridge/internal/access"
 )
@@ -33,10 +34,16 @@ type Config struct {
 	Ready func(context.Context) error
 	Log   *slog.Logger
 
+	// Metrics are told at /metrics besides the server's own.
+	Metrics []prometheus.Collector
 	// Origins ("https://shop.example") are the web pages, besides the server's own, that may use the API; "*" is any.
 	Origins []string
 	// MaxBody is the largest request or WebSocket message, in bytes; 0 is 1 MiB.
 	MaxBody int64
+	// MaxUpload is the largest request with files, in bytes; 0 is 64 MiB.
+	MaxUpload int64
+	// Export opens what GET /export/{name} streams; nil is nothing.
+	Export OpenExport
 	// MaxTime is how long a query or mutation may take; 0 is 30 s.
 	MaxTime time.Duration
 }
@@ -62,7 +69,8 @@ type Server struct {
 	pace    pace
 	http    http.Server
 	exec    *engine
-	buffers sync.Pool       // of sockets that write: most are silent most of the time
+	buffers sync.Pool // of sockets that write: most are silent most of the time
+	metrics *metrics
 	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
 	stop    context.CancelFunc
 	sockets context.Context // ends when no more time is given: what is still open is cut off
@@ -78,17 +86,24 @@ func New(c Config) *Server {
 	if c.MaxBody == 0 {
 		c.MaxBody = 1 << 20
 	}
+	if c.MaxUpload == 0 {
+		c.MaxUpload = 64 << 20
+	}
 	if c.MaxTime == 0 {
 		c.MaxTime = 30 * time.Second
 	}
 	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: time.Minute}}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.sockets, s.cut = context.WithCancel(context.Background())
-	s.exec = newEngine(c)
+	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
+	if c.Export != nil {
+		mux.HandleFunc("/export/{name}", s.export)
+	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /metrics", s.metricsPage)
 	mux.HandleFunc("GET /graphiql", s.graphiql)
 	mux.HandleFunc("GET /graphiql/{asset}", s.graphiql)
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusFound))

@@ -29,7 +29,8 @@ type toy struct{ schema *ast.Schema }
 
 var toySDL = `
 type Query { who: String! late: String broken: String self: Query }
-type Mutation { touch: String! }
+type Mutation { touch: String! read(files: [Upload]!): String! }
+scalar Upload
 type Subscription { ticks(n: Int!): Int! }
 `
 
@@ -49,6 +50,15 @@ func (t toy) Exec(ctx context.Context) graphql.ResponseHandler {
 	switch field.Name {
 	case "late":
 		return graphql.OneShot(t.late(ctx))
+	case "read":
+		var all strings.Builder
+		for _, v := range field.ArgumentMap(op.Variables)["files"].([]any) {
+			if u, ok := v.(graphql.Upload); ok {
+				text, err := io.ReadAll(u.File)
+				fmt.Fprint(&all, u.Filename, " ", u.Size, " ", len(text), " ", err, ";")
+			}
+		}
+		return graphql.OneShot(&graphql.Response{Data: fmt.Appendf(nil, `{"read":%q}`, &all)})
 	case "broken":
 		panic("the plan is gone")
 	case "ticks":

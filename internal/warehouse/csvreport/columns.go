@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stockbridge/internal/csvread"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/warehouse"
 )
@@ -75,17 +76,6 @@ func position(s string) int {
 	return maxPosition + 1
 }
 
-// reduce makes header names comparable.
-func reduce(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '\t', '\r', '\n', '\u00a0', '\ufeff', '_', '-':
-			return -1
-		}
-		return r
-	}, strings.ToLower(name))
-}
-
 // Validate checks the setting without a file. Faults are INVALID, OUT_OF_RANGE or TAKEN at fields "columns.sku" and so on.
 func (c Columns) Validate() error {
 	var faults fault.List
@@ -99,7 +89,7 @@ func (c Columns) Validate() error {
 			continue
 		}
 		field := "columns." + partNames[i]
-		key, pos := reduce(s), position(s)
+		key, pos := csvread.Reduce(s), position(s)
 		switch {
 		case headerless && pos < 0:
 			faults = append(faults, fault.At(field, fault.Invalid, "%s is a name while another column is a position: give names for a file with a header, positions for one without", warehouse.Excerpt(s)))
@@ -155,7 +145,7 @@ func (c Columns) header(line int, cells []string) (*layout, error) {
 	names := make([]string, len(cells))
 	width := 0
 	for i, cell := range cells {
-		if names[i] = reduce(cell); names[i] != "" {
+		if names[i] = csvread.Reduce(cell); names[i] != "" {
 			width = i + 1
 		}
 	}
@@ -185,7 +175,7 @@ func (c Columns) header(line int, cells []string) (*layout, error) {
 		if s == "" || s == none {
 			continue
 		}
-		if err := find(part, reduce(s)); err != nil {
+		if err := find(part, csvread.Reduce(s)); err != nil {
 			return nil, err
 		}
 		if l.at[part] < 0 {

@@ -3,7 +3,6 @@
 package csvreport
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"stockbridge/internal/csvread"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/warehouse"
 )
@@ -24,32 +24,41 @@ import (
 // cannot be used as a whole is BAD_REPORT, one without rows with warehouse.ErrEmpty in the chain.
 // Errors of r are returned as they are. The columns must be valid.
 func Read(ctx context.Context, r io.Reader, columns Columns, yield func(warehouse.Level, *warehouse.RowError) error) error {
-	text, err := decode(r)
+	err := stream(ctx, r, columns, yield)
+	var bad *csvread.Error
+	if errors.As(err, &bad) {
+		return fault.New(fault.BadReport, "%s", bad.Message)
+	}
+	return err
+}
+
+func stream(ctx context.Context, r io.Reader, columns Columns, yield func(warehouse.Level, *warehouse.RowError) error) error {
+	text, err := csvread.Decode(r)
 	if err != nil {
 		return err
 	}
-	delim, err := sniff(text, columns)
+	delim, err := csvread.Sniff(text, columns.trial)
 	if err != nil {
 		return err
 	}
-	s := newScanner(text, delim)
+	s := csvread.NewScanner(text, delim)
 	l, err := open(s, columns)
 	if err != nil {
 		return err
 	}
 	for rows := 0; ; {
-		if s.line&0xff == 0 && ctx.Err() != nil {
+		if s.Last&0xff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		err := s.next()
+		err := s.Next()
 		switch {
 		case err == io.EOF && rows == 0:
 			return empty("the file has no rows: write one per SKU")
 		case err == io.EOF:
 			return nil
-		case errors.Is(err, errMisquoted):
+		case errors.Is(err, csvread.ErrMisquoted):
 			rows++
-			err = yield(warehouse.Level{}, &warehouse.RowError{Line: s.first, Reason: err.Error()})
+			err = yield(warehouse.Level{}, &warehouse.RowError{Line: s.First, Reason: err.Error()})
 		case err != nil:
 			return err
 		case l.counts(s):
@@ -65,58 +74,81 @@ func Read(ctx context.Context, r io.Reader, columns Columns, yield func(warehous
 func empty(words string) error { return fault.Wrap(warehouse.ErrEmpty, fault.BadReport, "%s", words) }
 
 // open reads the header, if the file has one, and returns the layout of the rows that follow.
-func open(s *scanner, columns Columns) (*layout, error) {
+func open(s *csvread.Scanner, columns Columns) (*layout, error) {
 	if columns.headerless() {
 		return columns.positions(), nil
 	}
-	switch err := s.next(); {
+	switch err := s.Next(); {
 	case err == io.EOF:
 		return nil, empty("the file is empty: write a header and a row per SKU")
-	case errors.Is(err, errMisquoted):
-		return nil, fault.New(fault.BadReport, "no usable header on line %d: %v", s.first, err)
+	case errors.Is(err, csvread.ErrMisquoted):
+		return nil, fault.New(fault.BadReport, "no usable header on line %d: %v", s.First, err)
 	case err != nil:
 		return nil, err
 	}
-	return columns.header(s.first, s.cells())
+	return columns.header(s.First, s.Cells())
 }
 
 // counts tells whether the record is a row: not blank, and of the right type.
-func (l *layout) counts(s *scanner) bool {
+func (l *layout) counts(s *csvread.Scanner) bool {
 	if l.recordType != "" {
-		return strings.TrimSpace(s.cell(0)) == l.recordType
+		return strings.TrimSpace(s.Cell(0)) == l.recordType
 	}
-	return len(bytes.TrimSpace(s.text)) > 0
+	return !s.Blank()
 }
 
 // level judges the record.
-func (l *layout) level(s *scanner) (warehouse.Level, *warehouse.RowError) {
-	cells := len(s.ends)
+func (l *layout) level(s *csvread.Scanner) (warehouse.Level, *warehouse.RowError) {
+	cells := s.Len()
 	if l.width == 0 && cells >= l.reach {
 		l.width = cells
 	}
 	want := max(l.width, l.reach)
-	for cells > want && strings.TrimSpace(s.cell(cells-1)) == "" {
+	for cells > want && strings.TrimSpace(s.Cell(cells-1)) == "" {
 		cells--
 	}
 	if cells != want {
 		return warehouse.Level{}, l.misfit(s, cells, want)
 	}
 	row := warehouse.Row{
-		Line: s.first, SKU: s.cell(l.at[sku]), Facility: s.cell(l.at[facility]),
-		Available: s.cell(l.at[available]), OnHand: s.cell(l.at[onHand]), Committed: s.cell(l.at[committed]), UpdatedAt: s.cell(l.at[updatedAt]),
+		Line: s.First, SKU: s.Cell(l.at[sku]), Facility: s.Cell(l.at[facility]),
+		Available: s.Cell(l.at[available]), OnHand: s.Cell(l.at[onHand]), Committed: s.Cell(l.at[committed]), UpdatedAt: s.Cell(l.at[updatedAt]),
 	}
 	return row.Level()
 }
 
 // misfit refuses a record of too many or too few cells. Its SKU is told where there is one in its place, so that a complete
 // report is not taken to say that the SKU is gone.
-func (l *layout) misfit(s *scanner, cells, want int) *warehouse.RowError {
-	e := &warehouse.RowError{Line: s.first, Reason: fmt.Sprintf("%d cells where %d belong: quote cells that hold the delimiter, and leave none out", cells, want)}
-	if sku := strings.TrimSpace(s.cell(l.at[sku])); len(sku) <= warehouse.MaxSKUBytes && utf8.ValidString(sku) {
+func (l *layout) misfit(s *csvread.Scanner, cells, want int) *warehouse.RowError {
+	e := &warehouse.RowError{Line: s.First, Reason: fmt.Sprintf("%d cells where %d belong: quote cells that hold the delimiter, and leave none out", cells, want)}
+	if sku := strings.TrimSpace(s.Cell(l.at[sku])); len(sku) <= warehouse.MaxSKUBytes && utf8.ValidString(sku) {
 		e.SKU = sku
 	}
-	if s.last > s.first {
-		e.Reason += fmt.Sprintf(" (the quotes of this record reach to line %d)", s.last)
+	if s.Last > s.First {
+		e.Reason += fmt.Sprintf(" (the quotes of this record reach to line %d)", s.Last)
 	}
 	return e
+}
+
+// trial returns how much sense the scanner's delimiter makes and how many cells it gives: for a file with header sense is
+// a usable header, else usable rows. What does not scan makes none.
+func (c Columns) trial(s *csvread.Scanner) (sense, cells int) {
+	l, err := open(s, c)
+	cells = s.Len()
+	if !c.headerless() {
+		if err == nil {
+			sense = 1
+		}
+		return sense, cells
+	}
+	for s.Next() == nil {
+		if !l.counts(s) {
+			continue
+		}
+		cells = max(cells, s.Len())
+		if _, refused := l.level(s); refused == nil {
+			sense++
+		}
+	}
+	return sense, cells
 }

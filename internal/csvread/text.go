@@ -1,21 +1,23 @@
-package csvreport
+// Package csvread reads CSV text that others wrote: it finds out the encoding and the delimiter and gives one bounded record
+// at a time. Warehouse reports and catalog imports are read with it.
+package csvread
 
 import (
 	"bufio"
 	"bytes"
 	"io"
+	"strings"
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
-
-	"stockbridge/internal/fault"
 )
 
 // sample is how many bytes of a file are looked at to find its delimiter.
 const sample = 64 << 10
 
-// decode returns the text of r as UTF-8 without byte order mark, which says what r is.
-func decode(r io.Reader) (*bufio.Reader, error) {
+// Decode returns the text of r as UTF-8 without byte order mark, which says what r is: UTF-16 comes with one. Reading it
+// fails with an *Error where UTF-16 is cut in half, and else with the errors of r.
+func Decode(r io.Reader) (*bufio.Reader, error) {
 	raw := bufio.NewReaderSize(r, sample)
 	mark, err := raw.Peek(3)
 	if err != nil && err != io.EOF {
@@ -42,14 +44,14 @@ func (p *pairs) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	p.odd = p.odd != (n%2 == 1)
 	if err == io.EOF && p.odd {
-		err = fault.New(fault.BadReport, "the file is cut short: it ends in the middle of a UTF-16 character")
+		err = broken(0, "the file is cut short: it ends in the middle of a UTF-16 character")
 	}
 	return n, err
 }
 
-// sniff finds the delimiter that makes most sense of the beginning of the text: for a file with header the one that gives a
-// usable header, else the one that gives the most usable rows; where none does, the one that gives the most cells.
-func sniff(text *bufio.Reader, columns Columns) (delim byte, err error) {
+// Sniff finds the delimiter, among comma, semicolon, tab and bar, that makes most sense of the beginning of the text; where
+// several make the same sense, the one that gives most cells. try scans with one of them.
+func Sniff(text *bufio.Reader, try func(*Scanner) (sense, cells int)) (delim byte, err error) {
 	head, err := text.Peek(sample)
 	if err != nil && err != io.EOF {
 		return 0, err
@@ -57,7 +59,7 @@ func sniff(text *bufio.Reader, columns Columns) (delim byte, err error) {
 	delim = ','
 	bestSense, bestCells := -1, 0
 	for _, d := range []byte(",;\t|") {
-		sense, cells := trial(newScanner(bufio.NewReader(bytes.NewReader(head)), d), columns)
+		sense, cells := try(NewScanner(bufio.NewReader(bytes.NewReader(head)), d))
 		if sense > bestSense || sense == bestSense && cells > bestCells {
 			delim, bestSense, bestCells = d, sense, cells
 		}
@@ -65,24 +67,13 @@ func sniff(text *bufio.Reader, columns Columns) (delim byte, err error) {
 	return delim, nil
 }
 
-// trial returns how much sense the scanner's delimiter makes and how many cells it gives. What does not scan makes none.
-func trial(s *scanner, columns Columns) (sense, cells int) {
-	l, err := open(s, columns)
-	cells = len(s.ends)
-	if !columns.headerless() {
-		if err == nil {
-			sense = 1
+// Reduce makes header names comparable: without case, white space, "_" and "-".
+func Reduce(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case ' ', '\t', '\r', '\n', '\u00a0', '\ufeff', '_', '-':
+			return -1
 		}
-		return sense, cells
-	}
-	for s.next() == nil {
-		if !l.counts(s) {
-			continue
-		}
-		cells = max(cells, len(s.ends))
-		if _, refused := l.level(s); refused == nil {
-			sense++
-		}
-	}
-	return sense, cells
+		return r
+	}, strings.ToLower(name))
 }
