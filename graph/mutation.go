@@ -58,13 +58,13 @@ func userErrors(err error) (fault.List, error) {
 // below gives the faults in an error's chain with their fields below a path.
 func below(err error, path ...string) fault.List {
 	faults := faultsOf(err)
-	out := make(fault.List, len(faults))
-	for i, f := range faults {
+	out := make(fault.List, 0, len(faults))
+	for _, f := range faults {
 		told := *f
 		if len(f.Field) > 0 {
 			told.Field = slices.Concat(path, f.Field)
 		}
-		out = append(out, &told)
+		out[i] = &told
 	}
 	return out
 }
