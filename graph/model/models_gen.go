@@ -1187,6 +1187,18 @@ type StartSyncPayload struct {
 	UserErrors []*fault.Error `json:"userErrors"`
 }
 
+// What a store answered to a push of a level.
+type StoreAnswer struct {
+	// When the answer came; null where that is no longer kept.
+	At *time.Time `json:"at,omitempty"`
+	// Units that were sent; null where that is no longer kept.
+	Quantity *int64 `json:"quantity,omitempty"`
+	// Whether the store acknowledged them.
+	Acknowledged bool `json:"acknowledged"`
+	// The store's own words where it did not; null where it did.
+	Message *string `json:"message,omitempty"`
+}
+
 // A line of a store's list of which SKUs it receives.
 type StoreLimitInput struct {
 	// The pattern a product or warehouse SKU must match as a whole: `*` any text, `?` any character, `[a-z]` one of a set.
