@@ -64,7 +64,7 @@ func below(err error, path ...string) fault.List {
 		if len(f.Field) > 0 {
 			told.Field = slices.Concat(path, f.Field)
 		}
-		out = append(out, &told)
+		out[i] = &told
 	}
 	return out
 }

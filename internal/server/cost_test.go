@@ -8,6 +8,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // spec 5, section 6: a document that may answer too many objects is refused before it runs, however short it is.
@@ -32,7 +33,7 @@ func TestCostlyDocumentIsRefused(t *testing.T) {
 		round(4): true,
 		`{warehouses{nodes{...A}}} fragment A on Warehouse{connections{warehouse{...B}}} fragment B on Warehouse{connections{warehouse{...C}}} fragment C on Warehouse{connections{warehouse{id}}}`: true,
 	} {
-		doc, errs := gqlparser.LoadQuery(schema, document)
+		doc, errs := gqlparser.LoadQueryWithRules(schema, document, rules.NewDefaultRules())
 		if errs != nil {
 			t.Fatalf("%s: %v", document, errs)
 		}
