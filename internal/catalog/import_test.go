@@ -217,6 +217,7 @@ func TestRowsAreRefused(t *testing.T) {
 			"nesting in the file": {"components", "bundleSku,componentSku,quantity\nC,D,2\nD,E,2\n", "\n2 BUNDLE_NESTED componentSku C", "PARTIAL 1+0=0!1"},
 			"cycle in the file":   {"components", "bundleSku,componentSku,quantity\nC,D,2\nD,C,2\n", "\n2 BUNDLE_CYCLE componentSku C\n3 BUNDLE_CYCLE componentSku D", "FAILED 0+0=0!2 INVALID"},
 			"what frees is bad":   {"components", "bundleSku,componentSku,quantity\nKIT,NONE,2\nA,D,2\n", "\n2 NOT_FOUND componentSku KIT\n3 BUNDLE_NESTED bundleSku A", "FAILED 0+0=0!2 INVALID"},
+			"component not UTF-8": {"components", "bundleSku,componentSku,quantity\nC,\xff,2\nC,A,2\nKIT,D,2\n", "\n2 INVALID componentSku C\n3 CONFLICT  C", "PARTIAL 0+1=0!2"},
 			"no bundle":           {"components", "bundleSku,componentSku,quantity\n,A,2\nKIT,C,2\n", "\n2 BLANK bundleSku", "PARTIAL 0+1=0!1"},
 			"listings": {"listings", "store,sku,channelSku,inventoryEnabled,maxQuantity,price\nNowhere,A,a,,,\nShop,NONE,b,,,\nShop,A,c,maybe,-1,1 EUR\n,,,,,2\nShop,B,b,,,\n",
 				"\n2 NOT_FOUND store A\n3 NOT_FOUND sku NONE\n4 INVALID inventoryEnabled A\n4 OUT_OF_RANGE maxQuantity A\n4 INVALID price A\n5 BLANK store\n5 BLANK sku\n6 TAKEN channelSku B", "FAILED 0+0=0!5 INVALID"},

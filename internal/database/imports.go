@@ -198,7 +198,7 @@ func (db *DB) importAll(ctx context.Context, im *Import, f func(context.Context,
 	return err
 }
 
-// refused stops the writing where all is to be undone anyway; what remains is judged still.
+// refuse stops the writing where all is to be undone anyway; what remains is judged still.
 func (i *importer) refuse(line int64, sku string, faults fault.List) {
 	i.Refuse(line, sku, faults)
 	if i.OnError == enum.RejectAll {
