@@ -39,6 +39,9 @@ func (r *resolver) channelLevels(ctx context.Context, w where, args page.Args, o
 	if err != nil {
 		return nil, err
 	}
+	if err := r.prefetchExplanations(ctx, p.Nodes()); err != nil {
+		return nil, err
+	}
 	keys := make([]productKey, len(p.Edges))
 	for i, e := range p.Edges {
 		keys[i] = productKey{e.Node.MerchantID, e.Node.Sku}

@@ -11,6 +11,7 @@ import (
 
 	"stockbridge/ent"
 	"stockbridge/graph/generated"
+	"stockbridge/graph/model"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
 	"stockbridge/internal/catalog"
@@ -81,6 +82,26 @@ func (r *resolver) SyncRun() generated.SyncRunResolver                     { ret
 func (r *resolver) Viewer() generated.ViewerResolver                       { return viewerFields{r} }
 func (r *resolver) Warehouse() generated.WarehouseResolver                 { return warehouseFields{} }
 func (r *resolver) WarehouseLevel() generated.WarehouseLevelResolver       { return warehouseLevelFields{r} }
+
+func (r *resolver) ExplainedContribution() generated.ExplainedContributionResolver {
+	return explainedFields{r}
+}
+func (r *resolver) ExplainedShare() generated.ExplainedShareResolver { return explainedShareFields{r} }
+func (r *resolver) HeldBack() generated.HeldBackResolver             { return heldBackFields{r} }
+func (r *resolver) StoreAnswer() generated.StoreAnswerResolver       { return storeAnswerFields{r} }
+func (r *resolver) LevelChange() generated.LevelChangeResolver       { return levelChangeFields{r} }
+func (r *resolver) WarehouseLevelSeries() generated.WarehouseLevelSeriesResolver {
+	return placeFields[model.WarehouseLevelSeries]{r, func(l *model.WarehouseLevelSeries) *model.LevelPlace { return &l.LevelPlace }}
+}
+func (r *resolver) ChannelLevelSeries() generated.ChannelLevelSeriesResolver {
+	return placeFields[model.ChannelLevelSeries]{r, func(l *model.ChannelLevelSeries) *model.LevelPlace { return &l.LevelPlace }}
+}
+func (r *resolver) WarehouseLevelAsOf() generated.WarehouseLevelAsOfResolver {
+	return placeFields[model.WarehouseLevelAsOf]{r, func(l *model.WarehouseLevelAsOf) *model.LevelPlace { return &l.LevelPlace }}
+}
+func (r *resolver) ChannelLevelAsOf() generated.ChannelLevelAsOfResolver {
+	return placeFields[model.ChannelLevelAsOf]{r, func(l *model.ChannelLevelAsOf) *model.LevelPlace { return &l.LevelPlace }}
+}
 
 type (
 	query        struct{ *resolver }

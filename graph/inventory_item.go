@@ -60,14 +60,20 @@ func (f inventoryItemFields) WarehouseLevels(ctx context.Context, item *model.In
 
 // ChannelLevels are those of the SKU itself and of the bundles that it is part of. Bundles do not nest.
 func (f inventoryItemFields) ChannelLevels(ctx context.Context, item *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.ChannelLevelOrder) (*model.Page[ent.ChannelLevel], error) {
-	bundles, err := f.Reader.Product.Query().
-		Where(product.MerchantID(item.MerchantID), product.HasComponentsWith(bundlecomponent.HasComponentWith(product.Sku(item.SKU)))).
-		Select(product.FieldSku).Strings(ctx)
+	skus, err := f.using(ctx, item.MerchantID, item.SKU)
 	if err != nil {
 		return nil, err
 	}
-	w := where{all: []func(*sql.Selector){sql.FieldEQ(channellevel.FieldMerchantID, item.MerchantID), sql.FieldIn(channellevel.FieldSku, append(bundles, item.SKU)...)}}
+	w := where{all: []func(*sql.Selector){sql.FieldEQ(channellevel.FieldMerchantID, item.MerchantID), sql.FieldIn(channellevel.FieldSku, skus...)}}
 	return f.channelLevels(ctx, w, page.Args{First: first, After: after, Last: last, Before: before}, orderBy)
+}
+
+// using gives a SKU and the bundles that it is part of.
+func (r *resolver) using(ctx context.Context, merchantID int64, sku string) ([]string, error) {
+	bundles, err := r.Reader.Product.Query().
+		Where(product.MerchantID(merchantID), product.HasComponentsWith(bundlecomponent.HasComponentWith(product.Sku(sku)))).
+		Select(product.FieldSku).Strings(ctx)
+	return append(bundles, sku), err
 }
 
 func (f inventoryItemFields) Activities(ctx context.Context, item *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.ActivityOrder) (*model.Page[ent.Activity], error) {

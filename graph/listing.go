@@ -44,8 +44,7 @@ func (m mutation) CreateListing(ctx context.Context, in model.CreateListingInput
 		if err != nil {
 			return err
 		}
-		row, err := m.DB.CreateListing(ctx, database.CreateListing{MerchantID: store.MerchantID, StoreID: store.ID, SKU: in.SKU, ChannelSKU: given(in.ChannelSKU),
-			InventoryEnabled: in.InventoryEnabled, MaxQuantity: in.MaxQuantity, Name: in.Name, Price: in.Price, Weight: in.Weight, ImageURL: in.ImageURL, Description: in.Description})
+		row, err := m.DB.CreateListing(ctx, newListing(store, in))
 		if err != nil {
 			return err
 		}
@@ -63,9 +62,7 @@ func (m mutation) UpdateListing(ctx context.Context, in model.UpdateListingInput
 		if err != nil {
 			return err
 		}
-		if _, err := m.DB.UpdateListing(ctx, row.MerchantID, row.ID, database.UpdateListing{ExpectedVersion: in.ExpectedVersion, SKU: in.SKU, ChannelSKU: in.ChannelSKU,
-			InventoryEnabled: in.InventoryEnabled, MaxQuantity: opt(in.MaxQuantity), Name: opt(in.Name), Price: opt(in.Price), Weight: opt(in.Weight),
-			ImageURL: opt(in.ImageURL), Description: opt(in.Description)}); err != nil {
+		if _, err := m.DB.UpdateListing(ctx, row.MerchantID, row.ID, changedListing(in)); err != nil {
 			return err
 		}
 		out.Replanning = m.replan(ctx, row.MerchantID)
@@ -89,4 +86,14 @@ func (m mutation) DeleteListing(ctx context.Context, in model.DeleteListingInput
 		return nil
 	})
 	return out, err
+}
+
+func newListing(store *ent.Store, in model.CreateListingInput) database.CreateListing {
+	return database.CreateListing{MerchantID: store.MerchantID, StoreID: store.ID, SKU: in.SKU, ChannelSKU: given(in.ChannelSKU), InventoryEnabled: in.InventoryEnabled,
+		MaxQuantity: in.MaxQuantity, Name: in.Name, Price: in.Price, Weight: in.Weight, ImageURL: in.ImageURL, Description: in.Description}
+}
+
+func changedListing(in model.UpdateListingInput) database.UpdateListing {
+	return database.UpdateListing{ExpectedVersion: in.ExpectedVersion, SKU: in.SKU, ChannelSKU: in.ChannelSKU, InventoryEnabled: in.InventoryEnabled, MaxQuantity: opt(in.MaxQuantity),
+		Name: opt(in.Name), Price: opt(in.Price), Weight: opt(in.Weight), ImageURL: opt(in.ImageURL), Description: opt(in.Description)}
 }

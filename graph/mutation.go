@@ -43,22 +43,30 @@ func administer(ctx context.Context, f func() error) (fault.List, error) {
 }
 
 func userErrors(err error) (fault.List, error) {
-	faults := faultsOf(err)
+	faults := below(err, "input")
 	if len(faults) == 0 {
 		return nil, err
 	}
-	out := make(fault.List, len(faults))
-	for i, f := range faults {
+	for _, f := range faults {
 		if f.Code == fault.Forbidden || f.Code == fault.Unauthenticated {
 			return nil, f
 		}
+	}
+	return faults, nil
+}
+
+// below gives the faults in an error's chain with their fields below a path.
+func below(err error, path ...string) fault.List {
+	faults := faultsOf(err)
+	out := make(fault.List, len(faults))
+	for i, f := range faults {
 		told := *f
 		if len(f.Field) > 0 {
-			told.Field = slices.Concat([]string{"input"}, f.Field)
+			told.Field = slices.Concat(path, f.Field)
 		}
-		out[i] = &told
+		out = append(out, &told)
 	}
-	return out, nil
+	return out
 }
 
 // find reads the object that an input field names by its global id. The error is a fault NOT_FOUND of the field where

@@ -14,14 +14,17 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/product"
 	"stockbridge/ent/syncrun"
+	"stockbridge/internal/database"
 )
 
-// prefetched is what a list has read, for all its rows at once, that no edge leads to: products by SKU, and the last
-// runs of connections. It lives as long as one operation.
+// prefetched is what a list has read, for all its rows at once, that no edge leads to: products by SKU, the last runs of
+// connections, and explanations. It also keeps objects that many parts of an answer name. It lives as long as one operation.
 type prefetched struct {
-	mu       sync.Mutex
-	products map[productKey]*ent.Product // nil: there is none
-	runs     map[int64]*ent.SyncRun      // by connection; nil: there is none
+	mu           sync.Mutex
+	products     map[productKey]*ent.Product   // nil: there is none
+	runs         map[int64]*ent.SyncRun        // by connection; nil: there is none
+	explanations map[int64]*database.Explained // by channel level
+	objects      map[objectKey]*object
 }
 
 type productKey struct {
@@ -32,7 +35,8 @@ type productKey struct {
 type prefetchKey struct{}
 
 func withPrefetch(ctx context.Context) context.Context {
-	return context.WithValue(ctx, prefetchKey{}, &prefetched{products: map[productKey]*ent.Product{}, runs: map[int64]*ent.SyncRun{}})
+	return context.WithValue(ctx, prefetchKey{}, &prefetched{products: map[productKey]*ent.Product{}, runs: map[int64]*ent.SyncRun{},
+		explanations: map[int64]*database.Explained{}, objects: map[objectKey]*object{}})
 }
 
 func prefetch(ctx context.Context) *prefetched { return ctx.Value(prefetchKey{}).(*prefetched) }
@@ -132,6 +136,44 @@ func collect[Q interface {
 		}
 	}
 	return asked
+}
+
+// objectKey is a field of the document, and the row that it names.
+type objectKey struct {
+	field *ast.Field
+	id    int64
+}
+
+type object struct {
+	once sync.Once
+	row  any
+	err  error
+}
+
+// named reads the row that the field being resolved names by its number, nil for none or one that is gone. Each row is
+// read once for a field of the document, however often the answer names it.
+func named[T any, P ~func(*sql.Selector), Q interface {
+	Where(...P) Q
+	Collect(context.Context, ast.SelectionSet) Q
+	Only(context.Context) (*T, error)
+}](ctx context.Context, q Q, id *int64) (*T, error) {
+	if id == nil {
+		return nil, nil
+	}
+	field, pre := graphql.GetFieldContext(ctx).Field, prefetch(ctx)
+	pre.mu.Lock()
+	o := pre.objects[objectKey{field.Field, *id}]
+	if o == nil {
+		o = &object{}
+		pre.objects[objectKey{field.Field, *id}] = o
+	}
+	pre.mu.Unlock()
+	o.once.Do(func() {
+		row, err := q.Where(P(sql.FieldEQ("id", *id))).Collect(ctx, field.Selections).Only(ctx)
+		o.row, o.err = row, ent.MaskNotFound(err)
+	})
+	row, _ := o.row.(*T)
+	return row, o.err
 }
 
 // asks tells whether the document asks for a field of the rows on the page that is being resolved.

@@ -127,6 +127,7 @@ func (m mutation) TestStore(ctx context.Context, in model.TestStoreInput) (out *
 		if err != nil {
 			return err
 		}
+		out.Tried = triedStore(row)
 		words, took, err := m.Pipeline.TestStore(ctx, row)
 		out.Message, out.DurationMs, err = tested(ctx, words, took, err)
 		out.Ok = err == nil

@@ -91,7 +91,7 @@ func TestActivitySubscription(t *testing.T) {
 		}
 
 		first := w.data(pia, "activities.nodes.0.cursor", `{ activities(orderBy: {field: AT, direction: ASC}) { nodes { cursor } } }`).(string)
-		w.rows.FeedHorizon.Create().SetMerchantID(w.alpha.merchant).SetActivityID(w.alpha.activity).SaveX(t.Context())
+		w.rows.FeedHorizon.Create().SetMerchantID(w.alpha.merchant).SetActivityID(w.alpha.activity + 1).SaveX(t.Context()) // what came right after the first is gone
 		for document, want := range map[string]string{
 			`{ activity(merchantId: "` + merchant + `", after: "` + first + `") { id } }`:                                  "CURSOR_EXPIRED after",
 			`{ activity(merchantId: "` + id("Merchant", w.beta.merchant) + `") { id } }`:                                   "NOT_FOUND merchantId",

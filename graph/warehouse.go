@@ -105,6 +105,7 @@ func (m mutation) TestWarehouse(ctx context.Context, in model.TestWarehouseInput
 		if err != nil {
 			return err
 		}
+		out.Tried = triedWarehouse(row)
 		words, took, err := m.Pipeline.TestWarehouse(ctx, row)
 		out.Message, out.DurationMs, err = tested(ctx, words, took, err)
 		out.Ok = err == nil

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"stockbridge/graph"
 	"stockbridge/internal/access"
@@ -15,20 +18,25 @@ import (
 	"stockbridge/internal/catalog"
 	"stockbridge/internal/cron"
 	"stockbridge/internal/database"
+	"stockbridge/internal/outbound"
 	"stockbridge/internal/server"
 )
 
 type serveCommand struct {
 	outside
-	Listen         string        `help:"The address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	AdminToken     string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
-	AllowOrigin    []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
-	SmartFloor     time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
-	ScheduleJitter time.Duration `help:"The window over which scheduled syncs that are due at the same time begin, so that they do not all at once. 0 turns it off." default:"30s"`
-	MaxSyncs       int           `help:"How many syncs run at once; others wait." default:"16"`
-	Keep           time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
-	MaxUpload      int64         `help:"The largest file that can be sent, in MiB." default:"64"`
-	StopGrace      time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
+	Listen             string        `help:"The address to serve on." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	AdminToken         string        `help:"A token that lets an ADMIN in. Left out: one is made on the first start and printed once." placeholder:"TOKEN"`
+	AllowOrigin        []string      `help:"A web page's origin (https://shop.example) that may use the API besides the server's own pages; * is any. Can be given several times." placeholder:"ORIGIN"`
+	SmartFloor         time.Duration `help:"The least time between two Smart Syncs of a schedule." default:"5m"`
+	OIDCIssuer         string        `name:"oidc-issuer" help:"An OpenID Connect provider whose JWTs let people and programs in, as its tokens name it." placeholder:"URL"`
+	OIDCAudience       string        `name:"oidc-audience" help:"The audience that the provider's tokens have to be for." placeholder:"NAME"`
+	OIDCRoleClaim      string        `name:"oidc-role-claim" help:"The claim that holds ADMIN, OPERATOR or PARTNER." default:"stockbridge_role" placeholder:"CLAIM"`
+	OIDCMerchantsClaim string        `name:"oidc-merchants-claim" help:"The claim that holds the names or ids of merchants." default:"stockbridge_merchants" placeholder:"CLAIM"`
+	ScheduleJitter     time.Duration `help:"The window over which scheduled syncs that are due at the same time begin, so that they do not all at once. 0 turns it off." default:"30s"`
+	MaxSyncs           int           `help:"How many syncs run at once; others wait." default:"16"`
+	Keep               time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
+	MaxUpload          int64         `help:"The largest file that can be sent, in MiB." default:"64"`
+	StopGrace          time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
 }
 
 // Run serves until the invocation's context ends.
@@ -94,6 +102,10 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 		return err
 	}
 
+	issuer, err := c.issuer(a.db)
+	if err != nil {
+		return err
+	}
 	imports := catalog.New(catalog.Config{DB: a.db, Replan: a.pipeline.Replan, Log: i.log})
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
@@ -107,10 +119,11 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	s := server.New(server.Config{
 		Schema: graph.New(graph.Config{Reader: reader, DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Imports: imports, Cron: jobs,
 			Log: i.log, SmartFloor: c.SmartFloor}),
-		Authenticate: access.NewAuthenticator(a.db, i.log).Authenticate,
+		Authenticate: access.NewAuthenticator(a.db, issuer, i.log).Authenticate,
 		Present:      graph.ErrorPresenter(i.log),
 		Once:         access.NewOnce(a.db, a.sealer),
 		Ready:        a.db.Ping,
+		Metrics:      []prometheus.Collector{syncMetrics{a.pipeline}},
 		MaxUpload:    c.MaxUpload << 20,
 		Export: func(ctx context.Context, name string, q url.Values) (*server.Export, error) {
 			subject, format := catalog.FormatOf(name)
@@ -139,6 +152,25 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 		i.log.Warn("stopping", "err", late) // clients connect again
 	}
 	return err
+}
+
+// issuer is whose JWTs let in, nil for nobody's.
+func (c *serveCommand) issuer(db *database.DB) (*access.Issuer, error) {
+	if c.OIDCIssuer == "" {
+		if c.OIDCAudience != "" {
+			return nil, usageError{errors.New("--oidc-audience means nothing without --oidc-issuer")}
+		}
+		return nil, nil
+	}
+	if strings.HasPrefix(c.OIDCIssuer, "http:") && !c.AllowPrivateEndpoints {
+		return nil, usageError{errors.New("--oidc-issuer: whoever is on the way could forge the keys of an http issuer, so give its https URL")}
+	}
+	issuer, err := access.NewIssuer(db, access.IssuerConfig{URL: c.OIDCIssuer, Audience: c.OIDCAudience, RoleClaim: c.OIDCRoleClaim, MerchantsClaim: c.OIDCMerchantsClaim,
+		Client: outbound.Policy{AllowPrivate: c.AllowPrivateEndpoints}.Client(2, 10*time.Second)})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--oidc-issuer: %w", err)}
+	}
+	return issuer, nil
 }
 
 // admin sees to it that there is an admin token, and returns the secret if it made one.

@@ -13,6 +13,7 @@ import (
 	"stockbridge/graph/model"
 	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
+	"stockbridge/internal/inventory"
 	"stockbridge/internal/warehouse/fileexchange"
 	"strconv"
 	"sync/atomic"
@@ -37,19 +38,28 @@ type ResolverRoot interface {
 	Activity() ActivityResolver
 	CatalogImport() CatalogImportResolver
 	ChannelLevel() ChannelLevelResolver
+	ChannelLevelAsOf() ChannelLevelAsOfResolver
+	ChannelLevelSeries() ChannelLevelSeriesResolver
 	Connection() ConnectionResolver
+	ExplainedContribution() ExplainedContributionResolver
+	ExplainedShare() ExplainedShareResolver
+	HeldBack() HeldBackResolver
 	ImportProblem() ImportProblemResolver
 	InventoryItem() InventoryItemResolver
+	LevelChange() LevelChangeResolver
 	Mutation() MutationResolver
 	PartitionStrategy() PartitionStrategyResolver
 	Query() QueryResolver
 	Schedule() ScheduleResolver
 	Store() StoreResolver
+	StoreAnswer() StoreAnswerResolver
 	Subscription() SubscriptionResolver
 	SyncRun() SyncRunResolver
 	Viewer() ViewerResolver
 	Warehouse() WarehouseResolver
 	WarehouseLevel() WarehouseLevelResolver
+	WarehouseLevelAsOf() WarehouseLevelAsOfResolver
+	WarehouseLevelSeries() WarehouseLevelSeriesResolver
 }
 
 type DirectiveRoot struct {
@@ -72,11 +82,33 @@ type CatalogImportResolver interface {
 }
 type ChannelLevelResolver interface {
 	Product(ctx context.Context, obj *ent.ChannelLevel) (*ent.Product, error)
+
+	Explanation(ctx context.Context, obj *ent.ChannelLevel) (*model.Explanation, error)
+}
+type ChannelLevelAsOfResolver interface {
+	Store(ctx context.Context, obj *model.ChannelLevelAsOf) (*ent.Store, error)
+	Location(ctx context.Context, obj *model.ChannelLevelAsOf) (*ent.StoreLocation, error)
+}
+type ChannelLevelSeriesResolver interface {
+	Store(ctx context.Context, obj *model.ChannelLevelSeries) (*ent.Store, error)
+	Location(ctx context.Context, obj *model.ChannelLevelSeries) (*ent.StoreLocation, error)
 }
 type ConnectionResolver interface {
 	LastRun(ctx context.Context, obj *ent.Connection) (*ent.SyncRun, error)
 
 	NextRuns(ctx context.Context, obj *ent.Connection, first *int64, mode *enum.SyncMode) ([]*model.NextRun, error)
+}
+type ExplainedContributionResolver interface {
+	Connection(ctx context.Context, obj *model.ExplainedContribution) (*ent.Connection, error)
+	Warehouse(ctx context.Context, obj *model.ExplainedContribution) (*ent.Warehouse, error)
+
+	Strategy(ctx context.Context, obj *model.ExplainedContribution) (*ent.PartitionStrategy, error)
+}
+type ExplainedShareResolver interface {
+	Store(ctx context.Context, obj *model.ExplainedShare) (*ent.Store, error)
+}
+type HeldBackResolver interface {
+	Connections(ctx context.Context, obj *model.HeldBack) ([]*ent.Connection, error)
 }
 type ImportProblemResolver interface {
 	Code(ctx context.Context, obj *ent.ImportProblem) (fault.Code, error)
@@ -87,6 +119,14 @@ type InventoryItemResolver interface {
 	WarehouseLevels(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.Order[model.WarehouseLevelOrderField]) (*model.Page[ent.WarehouseLevel], error)
 	ChannelLevels(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.Order[model.ChannelLevelOrderField]) (*model.Page[ent.ChannelLevel], error)
 	Activities(ctx context.Context, obj *model.InventoryItem, first *int64, after *string, last *int64, before *string, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
+	AsOf(ctx context.Context, obj *model.InventoryItem, at time.Time) (*model.InventoryItemAsOf, error)
+}
+type LevelChangeResolver interface {
+	Effect(ctx context.Context, obj *database.LevelChange) (model.LevelChangeEffect, error)
+
+	Store(ctx context.Context, obj *database.LevelChange) (*ent.Store, error)
+	Location(ctx context.Context, obj *database.LevelChange) (*ent.StoreLocation, error)
+	Listing(ctx context.Context, obj *database.LevelChange) (*ent.Listing, error)
 }
 type MutationResolver interface {
 	CreateMerchant(ctx context.Context, input model.CreateMerchantInput) (*model.CreateMerchantPayload, error)
@@ -149,12 +189,20 @@ type QueryResolver interface {
 	Activities(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.ActivityWhere, orderBy *model.Order[model.ActivityOrderField]) (*model.Page[ent.Activity], error)
 	CatalogImports(ctx context.Context, first *int64, after *string, last *int64, before *string, where *model.CatalogImportWhere, orderBy *model.Order[model.CatalogImportOrderField]) (*model.Page[ent.CatalogImport], error)
 	CatalogProblems(ctx context.Context, merchantID string, kinds []database.CatalogProblemKind, first *int64, after *string) (*model.Page[model.CatalogProblem], error)
+	PreviewPartitionStrategy(ctx context.Context, input model.PartitionStrategyInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	PreviewListing(ctx context.Context, input model.ListingPreviewInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	PreviewBundle(ctx context.Context, input model.BundlePreviewInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	PreviewStoreLimits(ctx context.Context, input model.SetStoreLimitsInput, first *int64, after *string, last *int64, before *string, where *model.LevelChangeWhere) (*model.Page[database.LevelChange], error)
+	LevelHistory(ctx context.Context, merchantID string, sku string, from time.Time, to time.Time, buckets *int64) (*model.LevelHistory, error)
 }
 type ScheduleResolver interface {
 	Rules(ctx context.Context, obj *ent.Schedule) ([]*model.ScheduleRule, error)
 }
 type StoreResolver interface {
 	Settings(ctx context.Context, obj *ent.Store) (model.StoreSettings, error)
+}
+type StoreAnswerResolver interface {
+	Run(ctx context.Context, obj *model.StoreAnswer) (*ent.SyncRun, error)
 }
 type SubscriptionResolver interface {
 	Activity(ctx context.Context, merchantID string, sku *string, storeID *string, warehouseID *string, kinds []enum.ActivityKind, after *string) (<-chan *ent.Activity, error)
@@ -174,6 +222,14 @@ type WarehouseResolver interface {
 }
 type WarehouseLevelResolver interface {
 	Product(ctx context.Context, obj *ent.WarehouseLevel) (*ent.Product, error)
+}
+type WarehouseLevelAsOfResolver interface {
+	Warehouse(ctx context.Context, obj *model.WarehouseLevelAsOf) (*ent.Warehouse, error)
+	Facility(ctx context.Context, obj *model.WarehouseLevelAsOf) (*ent.Facility, error)
+}
+type WarehouseLevelSeriesResolver interface {
+	Warehouse(ctx context.Context, obj *model.WarehouseLevelSeries) (*ent.Warehouse, error)
+	Facility(ctx context.Context, obj *model.WarehouseLevelSeries) (*ent.Facility, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -203,6 +259,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivityOrder", ec.unmarshalInputActivityOrder),
 			graphql.NewInputUnmarshaler("ActivityWhere", ec.unmarshalInputActivityWhere),
 			graphql.NewInputUnmarshaler("BundleComponentInput", ec.unmarshalInputBundleComponentInput),
+			graphql.NewInputUnmarshaler("BundlePreviewInput", ec.unmarshalInputBundlePreviewInput),
 			graphql.NewInputUnmarshaler("CancelSyncInput", ec.unmarshalInputCancelSyncInput),
 			graphql.NewInputUnmarshaler("CatalogImportOrder", ec.unmarshalInputCatalogImportOrder),
 			graphql.NewInputUnmarshaler("CatalogImportWhere", ec.unmarshalInputCatalogImportWhere),
@@ -236,13 +293,16 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("HttpStoreInput", ec.unmarshalInputHttpStoreInput),
 			graphql.NewInputUnmarshaler("HttpWarehouseInput", ec.unmarshalInputHttpWarehouseInput),
 			graphql.NewInputUnmarshaler("ImportCatalogInput", ec.unmarshalInputImportCatalogInput),
+			graphql.NewInputUnmarshaler("LevelChangeWhere", ec.unmarshalInputLevelChangeWhere),
 			graphql.NewInputUnmarshaler("ListingOrder", ec.unmarshalInputListingOrder),
+			graphql.NewInputUnmarshaler("ListingPreviewInput", ec.unmarshalInputListingPreviewInput),
 			graphql.NewInputUnmarshaler("ListingWhere", ec.unmarshalInputListingWhere),
 			graphql.NewInputUnmarshaler("LocationLinkInput", ec.unmarshalInputLocationLinkInput),
 			graphql.NewInputUnmarshaler("MerchantOrder", ec.unmarshalInputMerchantOrder),
 			graphql.NewInputUnmarshaler("MerchantWhere", ec.unmarshalInputMerchantWhere),
 			graphql.NewInputUnmarshaler("PartitionBufferInput", ec.unmarshalInputPartitionBufferInput),
 			graphql.NewInputUnmarshaler("PartitionShareInput", ec.unmarshalInputPartitionShareInput),
+			graphql.NewInputUnmarshaler("PartitionStrategyInput", ec.unmarshalInputPartitionStrategyInput),
 			graphql.NewInputUnmarshaler("PartitionStrategyOrder", ec.unmarshalInputPartitionStrategyOrder),
 			graphql.NewInputUnmarshaler("PartitionStrategyWhere", ec.unmarshalInputPartitionStrategyWhere),
 			graphql.NewInputUnmarshaler("ProductOrder", ec.unmarshalInputProductOrder),
@@ -3557,6 +3617,16 @@ enum ScheduleWarningCode {
   FULL_MORE_THAN_DAILY
 }
 
+extend type TestWarehousePayload {
+  "What was asked, and where; null where nothing was."
+  tried: String
+}
+
+extend type TestStorePayload {
+  "What was asked, and where; null where nothing was."
+  tried: String
+}
+
 # ------------------------------------------------------------------------------------------------------- Catalog problems
 
 extend type Query {
@@ -3628,6 +3698,441 @@ enum CatalogProblemKind {
   SKU_LOOKS_ALIKE
   "A strategy has a share for a store that no enabled connection lets take part."
   SHARE_WITHOUT_PART
+}
+
+# --- Explanations, previews and history ------------------------------------------------------------------------------------
+
+extend type Query {
+  """
+  What a new or changed partition strategy would make of the channel levels: every level that would change, before and after, in order
+  of SKU, store, channel SKU and location. Nothing is changed. Faults are those of ` + "`" + `createPartitionStrategy` + "`" + ` and ` + "`" + `updatePartitionStrategy` + "`" + `,
+  as errors with ` + "`" + `extensions.code` + "`" + ` and ` + "`" + `extensions.field` + "`" + `.
+  """
+  previewPartitionStrategy(
+    "The strategy as it is to be." input: PartitionStrategyInput!
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
+    "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
+    "Which of them." where: LevelChangeWhere
+  ): LevelChangeConnection!
+  "What it would make of the channel levels to create, update or delete a listing. As ` + "`" + `previewPartitionStrategy` + "`" + `."
+  previewListing(
+    "What is to be done." input: ListingPreviewInput!
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
+    "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
+    "Which of them." where: LevelChangeWhere
+  ): LevelChangeConnection!
+  "What it would make of the channel levels if a product consisted of other components. As ` + "`" + `previewPartitionStrategy` + "`" + `."
+  previewBundle(
+    "The product and its components to be." input: BundlePreviewInput!
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
+    "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
+    "Which of them." where: LevelChangeWhere
+  ): LevelChangeConnection!
+  "What ` + "`" + `setStoreLimits` + "`" + ` would make of the channel levels, of other stores too. As ` + "`" + `previewPartitionStrategy` + "`" + `."
+  previewStoreLimits(
+    "The scope and limits to be." input: SetStoreLimitsInput!
+    "The most to return from the start of the list, up to 250; 50 where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given." first: Int
+    "Only what comes after this cursor." after: String
+    "The most to return from the end of the list, up to 250, which works the whole preview out. Not together with ` + "`" + `first` + "`" + `." last: Int
+    "Only what comes before this cursor." before: String
+    "Which of them." where: LevelChangeWhere
+  ): LevelChangeConnection!
+  "The levels of a SKU through time, for plots: at its warehouses, and at its stores, bundles that use it included."
+  levelHistory(
+    "The merchant's id." merchantId: ID!
+    "The product or warehouse SKU, compared exactly." sku: String!
+    "Where the time begins." from: Time!
+    "Where it ends: later than ` + "`" + `from` + "`" + `, by a hundred years at most." to: Time!
+    "Into how many equal buckets the time is cut, 1 to 1,000." buckets: Int = 100
+  ): LevelHistory!
+}
+
+extend type ChannelLevel {
+  """
+  How the quantity came about, by what is stored now, and what the store answered. It costs one more reading of the setup per page of
+  levels, not per level.
+  """
+  explanation: Explanation!
+}
+
+extend type InventoryItem {
+  "Its levels as they were at a time, from the activities."
+  asOf("The time. Later than now is now." at: Time!): InventoryItemAsOf!
+}
+
+"How a channel level came about."
+type Explanation {
+  "All of it in one paragraph of English, to be passed on as it is. It begins with the quantity, or with why the level is held back."
+  text: String!
+  "Units that the rules make of what is stored: ` + "`" + `total` + "`" + `, or ` + "`" + `maxQuantity` + "`" + ` if that is less. Null where the level is held back."
+  quantity: Int
+  "Whether the level shows this already. It does not while a change is being worked out."
+  upToDate: Boolean!
+  "What each connection adds, by priority, then age. Empty where the level is held back."
+  contributions: [ExplainedContribution!]!
+  "The sum of the contributions."
+  total: Int!
+  "The most that the listing may show; null where there is no cap."
+  maxQuantity: Int
+  "Why the level is held back; null where it is not."
+  heldBack: HeldBack
+  "What the store answered to the last push; null before the first, or where that is no longer kept."
+  lastAnswer: StoreAnswer
+}
+
+"What one connection adds to a channel level."
+type ExplainedContribution {
+  "The connection; null where it is gone by now."
+  connection: Connection
+  "The warehouse it draws on; null where it is gone by now."
+  warehouse: Warehouse
+  "Which reported figure of the warehouse counts first."
+  quantitySource: QuantitySource!
+  "The strategy that splits the warehouse's stock; null where there is none, and every store gets all that is sellable."
+  strategy: PartitionStrategy
+  "Units it adds: of a bundle the least ` + "`" + `bundles` + "`" + ` of its components, else the share."
+  quantity: Int!
+  "The stock of the SKU itself, or of each component of a bundle."
+  stock: [ExplainedStock!]!
+}
+
+"What a connection gives a store of one SKU's stock at one location."
+type ExplainedStock {
+  "The SKU, a component's where the level is of a bundle."
+  sku: String!
+  "Units that one bundle holds; null where the level is of no bundle."
+  perBundle: Int
+  "Units the store gets: the sum over ` + "`" + `units` + "`" + `."
+  share: Int!
+  "How many bundles the share makes; null where the level is of no bundle."
+  bundles: Int
+  "Whether no component of the bundle makes fewer."
+  limiting: Boolean!
+  "The units of partition that feed the level. Empty where nothing is reported."
+  units: [ExplainedUnit!]!
+}
+
+"One unit of partition: all that a warehouse has of a SKU, or one facility of it."
+type ExplainedUnit {
+  "The facility; null where the unit is the whole warehouse, or of reports that name no facility."
+  facility: String
+  "Whether the unit is the whole warehouse."
+  whole: Boolean!
+  "What was reported."
+  levels: [ExplainedFigures!]!
+  "Units that can be sold: the sum of the figures, not below 0."
+  sellable: Int!
+  "Units that the strategy holds back first."
+  buffer: Int!
+  "Units that are left to split."
+  distributable: Int!
+  "Whether these are fewer than the strategy's minimum, so that no store gets any."
+  tooFew: Boolean!
+  "The stores that take part and what each gets, by priority, then age, of their connections."
+  stores: [ExplainedShare!]!
+  "Units that this store gets, as ` + "`" + `stores` + "`" + ` says."
+  share: Int!
+}
+
+"What a warehouse reported of a SKU at one facility."
+type ExplainedFigures {
+  "The facility; null for reports that name none."
+  facility: String
+  "Units available; null where that is not reported."
+  available: Int
+  "Units on hand; null where that is not reported."
+  onHand: Int
+  "Units committed; null where that is not reported."
+  committed: Int
+  "Units that count."
+  figure: Int!
+}
+
+"What a store that takes part gets."
+type ExplainedShare {
+  "The store; null where it is gone by now."
+  store: Store
+  "Its units."
+  share: Int!
+  "Whether it is the store of the level that is explained."
+  own: Boolean!
+}
+
+"Why a channel level is held back."
+type HeldBack {
+  "The reason. Where several hold, the first of them."
+  reason: HeldBackReason!
+  "The reason in one sentence."
+  text: String!
+  "Of CONNECTION_DISABLED: the connections that are disabled, or whose inventory is. Else empty."
+  connections: [Connection!]!
+  "Of SKIPPED_BY_LIMIT: where the limit stands in the store's list, from 1."
+  limitPosition: Int
+  "Of SKIPPED_BY_LIMIT: the pattern of the limit."
+  limitPattern: String
+  "Of LISTED_UNDER_ANOTHER: the channel SKUs that the product is listed under. Else empty."
+  listedAs: [String!]!
+}
+
+"Why a channel level can be held back."
+enum HeldBackReason {
+  "No connection feeds the store."
+  NO_CONNECTION
+  "A connection would feed it, but is disabled, or its inventory is."
+  CONNECTION_DISABLED
+  "The store's connections feed other locations."
+  LOCATION_NOT_FED
+  "The listing has its inventory disabled."
+  LISTING_DISABLED
+  "The store has no listing with this channel SKU any more."
+  LISTING_REMOVED
+  "The product is listed under another channel SKU, and so is not sent under its own."
+  LISTED_UNDER_ANOTHER
+  "A limit of the store skips the SKU."
+  SKIPPED_BY_LIMIT
+  "The store receives listed SKUs only, and this one is not listed."
+  NOT_LISTED
+  "No warehouse that feeds the store reports the SKU."
+  NOT_REPORTED
+}
+
+"What a store answered to a push of a level."
+type StoreAnswer {
+  "When the answer came."
+  at: Time!
+  "Units that were sent."
+  quantity: Int!
+  "Whether the store acknowledged them."
+  acknowledged: Boolean!
+  "The store's own words where it did not; null where it did."
+  message: String
+  "The run that pushed; null where it is gone."
+  run: SyncRun
+}
+
+"What a change of settings would make of a channel level."
+type LevelChange {
+  "What kind of change it is."
+  effect: LevelChangeEffect!
+  "The product or warehouse SKU, as it is to be."
+  sku: String!
+  "The SKU that the store knows."
+  channelSku: String!
+  "The store; null where it is gone by now."
+  store: Store
+  "The store's location; null where the level has none."
+  location: StoreLocation
+  "The listing that gives the level its channel SKU; null where the SKU passes through, or the listing is yet to be made."
+  listing: Listing
+  "The level as it is; null where there is none yet."
+  before: LevelState
+  "The level as it would be."
+  after: LevelState!
+}
+
+"What becomes of a channel level."
+enum LevelChangeEffect {
+  "It is new, or was held back until now."
+  APPEARS
+  "It stays, with another quantity or for another product."
+  CHANGES
+  "It is held back from now on."
+  EXCLUDED
+}
+
+"A channel level before or after a change."
+type LevelState {
+  "Units that the store should show; of an EXCLUDED level, what is left standing."
+  quantity: Int!
+  "Its status."
+  status: ChannelLevelStatus!
+}
+
+"A page of changes that a preview tells."
+type LevelChangeConnection {
+  "The page, with a cursor for each."
+  edges: [LevelChangeEdge!]!
+  "The page, without cursors."
+  nodes: [LevelChange!]!
+  "Where the page stands in the list."
+  pageInfo: PageInfo!
+  "How many there are in all pages together. It is counted only when asked for, and works the whole preview out."
+  totalCount: Int!
+}
+
+"One of a page of changes."
+type LevelChangeEdge {
+  "Where it stands in the list, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: LevelChange!
+}
+
+"Which changes to tell. All that is given must hold."
+input LevelChangeWhere {
+  "Those of this store."
+  storeId: ID
+}
+
+"A partition strategy to preview: one that is to change, or a new one."
+input PartitionStrategyInput {
+  "The strategy that is to change; what is left out stays as it is. Left out: a new one."
+  partitionStrategyId: ID
+  "The warehouse of a new strategy."
+  warehouseId: ID
+  "The ` + "`" + `version` + "`" + ` of the strategy that the change is made against, as in ` + "`" + `updatePartitionStrategy` + "`" + `. Left out: not checked."
+  expectedVersion: Int
+  "Its name. It may be left out, for it changes no level."
+  name: String
+  "What to set aside before splitting; null for nothing."
+  buffer: PartitionBufferInput
+  "With less than this left to split every store gets 0. A new one's default is 0."
+  minimumDistributable: Int
+  "How what is left is split. A new one's default is EQUAL."
+  distribution: PartitionDistribution
+  "Where units go that an EQUAL or WEIGHTED split leaves over. A new one's default is SPREAD."
+  remainder: PartitionRemainder
+  "All it says of stores."
+  shares: [PartitionShareInput!]
+  """
+  Whether it applies. A new one does unless this is false; one that is to change stays as it is where this is left out. Of the active one,
+  false previews how it is without a strategy.
+  """
+  active: Boolean
+}
+
+"What is to be done to a listing, for a preview."
+input ListingPreviewInput @oneOf {
+  "As in ` + "`" + `createListing` + "`" + `."
+  create: CreateListingInput
+  "As in ` + "`" + `updateListing` + "`" + `."
+  update: UpdateListingInput
+  "As in ` + "`" + `deleteListing` + "`" + `."
+  delete: DeleteListingInput
+}
+
+"What a product is to consist of, for a preview."
+input BundlePreviewInput {
+  "The product's id."
+  productId: ID!
+  "All its components. None: it is no bundle."
+  components: [BundleComponentInput!]!
+}
+
+"The levels of a SKU through time."
+type LevelHistory {
+  "Where the time begins."
+  from: Time!
+  "Where it ends."
+  to: Time!
+  "Whether all activities of that time are still kept. Where not, what is left tells as far as it goes."
+  complete: Boolean!
+  "From when on activities are kept; null where none were removed, or none are left."
+  keptSince: Time
+  "At the warehouses, a series for each facility."
+  warehouseLevels: [WarehouseLevelSeries!]!
+  "At the stores, a series for each location and channel SKU."
+  channelLevels: [ChannelLevelSeries!]!
+}
+
+"A warehouse level through time."
+type WarehouseLevelSeries {
+  "The warehouse's id, which stays when it is gone."
+  warehouseId: ID!
+  "The warehouse; null where it is gone."
+  warehouse: Warehouse
+  "The facility; null for reports that name none, or where it is gone."
+  facility: Facility
+  "The SKU."
+  sku: String!
+  "The figure that counts, bucket by bucket."
+  points: [LevelPoint!]!
+}
+
+"A channel level through time."
+type ChannelLevelSeries {
+  "The store's id, which stays when it is gone."
+  storeId: ID!
+  "The store; null where it is gone."
+  store: Store
+  "The store's location; null where the level has none, or it is gone."
+  location: StoreLocation
+  "The product or warehouse SKU, a bundle's where the SKU asked for is a part of it."
+  sku: String!
+  "The SKU that the store knows."
+  channelSku: String!
+  "What the store should show, bucket by bucket; empty where that is not known."
+  points: [LevelPoint!]!
+  "What the store last acknowledged, bucket by bucket; empty where it never did."
+  pushed: [LevelPoint!]!
+}
+
+"A level within one bucket of time."
+type LevelPoint {
+  "Where the bucket ends, which belongs to it; it begins after the end of the one before."
+  at: Time!
+  "Units at its end; null where there was no level yet, it was held back, or the time is still to come."
+  value: Int
+  "The fewest units within it, those it began with included; null where there were none to speak of."
+  min: Int
+  "The most units within it, those it began with included; null where there were none to speak of."
+  max: Int
+  "Whether the level was held back at its end."
+  excluded: Boolean!
+}
+
+"The levels of a SKU as they were at a time."
+type InventoryItemAsOf {
+  "The time."
+  at: Time!
+  "Whether all activities since are still kept. Where not, what is left tells as far as it goes."
+  complete: Boolean!
+  "From when on activities are kept; null where none were removed, or none are left."
+  keptSince: Time
+  "What counted at the warehouses."
+  warehouseLevels: [WarehouseLevelAsOf!]!
+  "What stores should have shown: under its own or a translated SKU, and as a part of bundles."
+  channelLevels: [ChannelLevelAsOf!]!
+}
+
+"A warehouse level as it was."
+type WarehouseLevelAsOf {
+  "The warehouse's id, which stays when it is gone."
+  warehouseId: ID!
+  "The warehouse; null where it is gone."
+  warehouse: Warehouse
+  "The facility; null for reports that name none, or where it is gone."
+  facility: Facility
+  "The SKU."
+  sku: String!
+  "Units: the figure that counted."
+  figure: Int!
+}
+
+"A channel level as it was."
+type ChannelLevelAsOf {
+  "The store's id, which stays when it is gone."
+  storeId: ID!
+  "The store; null where it is gone."
+  store: Store
+  "The store's location; null where the level had none, or it is gone."
+  location: StoreLocation
+  "The product or warehouse SKU."
+  sku: String!
+  "The SKU that the store knows."
+  channelSku: String!
+  "Units that the store should have shown; null where the level was held back, or that is not known."
+  quantity: Int
+  "Units that the store had last acknowledged; null where it had none."
+  pushedQuantity: Int
+  "Whether the level was held back."
+  excluded: Boolean!
 }
 `, BuiltIn: false},
 }
@@ -3863,8 +4368,32 @@ func (ec *executionContext) childFields_ChannelLevel(ctx context.Context, field 
 		return ec.fieldContext_ChannelLevel_lastPushedAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_ChannelLevel_updatedAt(ctx, field)
+	case "explanation":
+		return ec.fieldContext_ChannelLevel_explanation(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChannelLevel", field.Name)
+}
+
+func (ec *executionContext) childFields_ChannelLevelAsOf(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "storeId":
+		return ec.fieldContext_ChannelLevelAsOf_storeId(ctx, field)
+	case "store":
+		return ec.fieldContext_ChannelLevelAsOf_store(ctx, field)
+	case "location":
+		return ec.fieldContext_ChannelLevelAsOf_location(ctx, field)
+	case "sku":
+		return ec.fieldContext_ChannelLevelAsOf_sku(ctx, field)
+	case "channelSku":
+		return ec.fieldContext_ChannelLevelAsOf_channelSku(ctx, field)
+	case "quantity":
+		return ec.fieldContext_ChannelLevelAsOf_quantity(ctx, field)
+	case "pushedQuantity":
+		return ec.fieldContext_ChannelLevelAsOf_pushedQuantity(ctx, field)
+	case "excluded":
+		return ec.fieldContext_ChannelLevelAsOf_excluded(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChannelLevelAsOf", field.Name)
 }
 
 func (ec *executionContext) childFields_ChannelLevelConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3889,6 +4418,26 @@ func (ec *executionContext) childFields_ChannelLevelEdge(ctx context.Context, fi
 		return ec.fieldContext_ChannelLevelEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChannelLevelEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ChannelLevelSeries(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "storeId":
+		return ec.fieldContext_ChannelLevelSeries_storeId(ctx, field)
+	case "store":
+		return ec.fieldContext_ChannelLevelSeries_store(ctx, field)
+	case "location":
+		return ec.fieldContext_ChannelLevelSeries_location(ctx, field)
+	case "sku":
+		return ec.fieldContext_ChannelLevelSeries_sku(ctx, field)
+	case "channelSku":
+		return ec.fieldContext_ChannelLevelSeries_channelSku(ctx, field)
+	case "points":
+		return ec.fieldContext_ChannelLevelSeries_points(ctx, field)
+	case "pushed":
+		return ec.fieldContext_ChannelLevelSeries_pushed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChannelLevelSeries", field.Name)
 }
 
 func (ec *executionContext) childFields_Connection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4175,6 +4724,116 @@ func (ec *executionContext) childFields_EnableInventoryPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type EnableInventoryPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ExplainedContribution(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "connection":
+		return ec.fieldContext_ExplainedContribution_connection(ctx, field)
+	case "warehouse":
+		return ec.fieldContext_ExplainedContribution_warehouse(ctx, field)
+	case "quantitySource":
+		return ec.fieldContext_ExplainedContribution_quantitySource(ctx, field)
+	case "strategy":
+		return ec.fieldContext_ExplainedContribution_strategy(ctx, field)
+	case "quantity":
+		return ec.fieldContext_ExplainedContribution_quantity(ctx, field)
+	case "stock":
+		return ec.fieldContext_ExplainedContribution_stock(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExplainedContribution", field.Name)
+}
+
+func (ec *executionContext) childFields_ExplainedFigures(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "facility":
+		return ec.fieldContext_ExplainedFigures_facility(ctx, field)
+	case "available":
+		return ec.fieldContext_ExplainedFigures_available(ctx, field)
+	case "onHand":
+		return ec.fieldContext_ExplainedFigures_onHand(ctx, field)
+	case "committed":
+		return ec.fieldContext_ExplainedFigures_committed(ctx, field)
+	case "figure":
+		return ec.fieldContext_ExplainedFigures_figure(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExplainedFigures", field.Name)
+}
+
+func (ec *executionContext) childFields_ExplainedShare(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_ExplainedShare_store(ctx, field)
+	case "share":
+		return ec.fieldContext_ExplainedShare_share(ctx, field)
+	case "own":
+		return ec.fieldContext_ExplainedShare_own(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExplainedShare", field.Name)
+}
+
+func (ec *executionContext) childFields_ExplainedStock(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_ExplainedStock_sku(ctx, field)
+	case "perBundle":
+		return ec.fieldContext_ExplainedStock_perBundle(ctx, field)
+	case "share":
+		return ec.fieldContext_ExplainedStock_share(ctx, field)
+	case "bundles":
+		return ec.fieldContext_ExplainedStock_bundles(ctx, field)
+	case "limiting":
+		return ec.fieldContext_ExplainedStock_limiting(ctx, field)
+	case "units":
+		return ec.fieldContext_ExplainedStock_units(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExplainedStock", field.Name)
+}
+
+func (ec *executionContext) childFields_ExplainedUnit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "facility":
+		return ec.fieldContext_ExplainedUnit_facility(ctx, field)
+	case "whole":
+		return ec.fieldContext_ExplainedUnit_whole(ctx, field)
+	case "levels":
+		return ec.fieldContext_ExplainedUnit_levels(ctx, field)
+	case "sellable":
+		return ec.fieldContext_ExplainedUnit_sellable(ctx, field)
+	case "buffer":
+		return ec.fieldContext_ExplainedUnit_buffer(ctx, field)
+	case "distributable":
+		return ec.fieldContext_ExplainedUnit_distributable(ctx, field)
+	case "tooFew":
+		return ec.fieldContext_ExplainedUnit_tooFew(ctx, field)
+	case "stores":
+		return ec.fieldContext_ExplainedUnit_stores(ctx, field)
+	case "share":
+		return ec.fieldContext_ExplainedUnit_share(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExplainedUnit", field.Name)
+}
+
+func (ec *executionContext) childFields_Explanation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "text":
+		return ec.fieldContext_Explanation_text(ctx, field)
+	case "quantity":
+		return ec.fieldContext_Explanation_quantity(ctx, field)
+	case "upToDate":
+		return ec.fieldContext_Explanation_upToDate(ctx, field)
+	case "contributions":
+		return ec.fieldContext_Explanation_contributions(ctx, field)
+	case "total":
+		return ec.fieldContext_Explanation_total(ctx, field)
+	case "maxQuantity":
+		return ec.fieldContext_Explanation_maxQuantity(ctx, field)
+	case "heldBack":
+		return ec.fieldContext_Explanation_heldBack(ctx, field)
+	case "lastAnswer":
+		return ec.fieldContext_Explanation_lastAnswer(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Explanation", field.Name)
+}
+
 func (ec *executionContext) childFields_Facility(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4207,6 +4866,24 @@ func (ec *executionContext) childFields_FileColumns(ctx context.Context, field g
 		return ec.fieldContext_FileColumns_recordType(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FileColumns", field.Name)
+}
+
+func (ec *executionContext) childFields_HeldBack(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reason":
+		return ec.fieldContext_HeldBack_reason(ctx, field)
+	case "text":
+		return ec.fieldContext_HeldBack_text(ctx, field)
+	case "connections":
+		return ec.fieldContext_HeldBack_connections(ctx, field)
+	case "limitPosition":
+		return ec.fieldContext_HeldBack_limitPosition(ctx, field)
+	case "limitPattern":
+		return ec.fieldContext_HeldBack_limitPattern(ctx, field)
+	case "listedAs":
+		return ec.fieldContext_HeldBack_listedAs(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HeldBack", field.Name)
 }
 
 func (ec *executionContext) childFields_HeldReport(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4297,8 +4974,116 @@ func (ec *executionContext) childFields_InventoryItem(ctx context.Context, field
 		return ec.fieldContext_InventoryItem_channelLevels(ctx, field)
 	case "activities":
 		return ec.fieldContext_InventoryItem_activities(ctx, field)
+	case "asOf":
+		return ec.fieldContext_InventoryItem_asOf(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InventoryItem", field.Name)
+}
+
+func (ec *executionContext) childFields_InventoryItemAsOf(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_InventoryItemAsOf_at(ctx, field)
+	case "complete":
+		return ec.fieldContext_InventoryItemAsOf_complete(ctx, field)
+	case "keptSince":
+		return ec.fieldContext_InventoryItemAsOf_keptSince(ctx, field)
+	case "warehouseLevels":
+		return ec.fieldContext_InventoryItemAsOf_warehouseLevels(ctx, field)
+	case "channelLevels":
+		return ec.fieldContext_InventoryItemAsOf_channelLevels(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InventoryItemAsOf", field.Name)
+}
+
+func (ec *executionContext) childFields_LevelChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "effect":
+		return ec.fieldContext_LevelChange_effect(ctx, field)
+	case "sku":
+		return ec.fieldContext_LevelChange_sku(ctx, field)
+	case "channelSku":
+		return ec.fieldContext_LevelChange_channelSku(ctx, field)
+	case "store":
+		return ec.fieldContext_LevelChange_store(ctx, field)
+	case "location":
+		return ec.fieldContext_LevelChange_location(ctx, field)
+	case "listing":
+		return ec.fieldContext_LevelChange_listing(ctx, field)
+	case "before":
+		return ec.fieldContext_LevelChange_before(ctx, field)
+	case "after":
+		return ec.fieldContext_LevelChange_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LevelChange", field.Name)
+}
+
+func (ec *executionContext) childFields_LevelChangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LevelChangeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_LevelChangeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LevelChangeConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_LevelChangeConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LevelChangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LevelChangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LevelChangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LevelChangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LevelChangeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_LevelHistory(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_LevelHistory_from(ctx, field)
+	case "to":
+		return ec.fieldContext_LevelHistory_to(ctx, field)
+	case "complete":
+		return ec.fieldContext_LevelHistory_complete(ctx, field)
+	case "keptSince":
+		return ec.fieldContext_LevelHistory_keptSince(ctx, field)
+	case "warehouseLevels":
+		return ec.fieldContext_LevelHistory_warehouseLevels(ctx, field)
+	case "channelLevels":
+		return ec.fieldContext_LevelHistory_channelLevels(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LevelHistory", field.Name)
+}
+
+func (ec *executionContext) childFields_LevelPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_LevelPoint_at(ctx, field)
+	case "value":
+		return ec.fieldContext_LevelPoint_value(ctx, field)
+	case "min":
+		return ec.fieldContext_LevelPoint_min(ctx, field)
+	case "max":
+		return ec.fieldContext_LevelPoint_max(ctx, field)
+	case "excluded":
+		return ec.fieldContext_LevelPoint_excluded(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LevelPoint", field.Name)
+}
+
+func (ec *executionContext) childFields_LevelState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "quantity":
+		return ec.fieldContext_LevelState_quantity(ctx, field)
+	case "status":
+		return ec.fieldContext_LevelState_status(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LevelState", field.Name)
 }
 
 func (ec *executionContext) childFields_Listing(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4779,6 +5564,22 @@ func (ec *executionContext) childFields_Store(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Store", field.Name)
 }
 
+func (ec *executionContext) childFields_StoreAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_StoreAnswer_at(ctx, field)
+	case "quantity":
+		return ec.fieldContext_StoreAnswer_quantity(ctx, field)
+	case "acknowledged":
+		return ec.fieldContext_StoreAnswer_acknowledged(ctx, field)
+	case "message":
+		return ec.fieldContext_StoreAnswer_message(ctx, field)
+	case "run":
+		return ec.fieldContext_StoreAnswer_run(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreAnswer", field.Name)
+}
+
 func (ec *executionContext) childFields_StoreConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -4911,6 +5712,8 @@ func (ec *executionContext) childFields_TestStorePayload(ctx context.Context, fi
 		return ec.fieldContext_TestStorePayload_durationMs(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_TestStorePayload_userErrors(ctx, field)
+	case "tried":
+		return ec.fieldContext_TestStorePayload_tried(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TestStorePayload", field.Name)
 }
@@ -4925,6 +5728,8 @@ func (ec *executionContext) childFields_TestWarehousePayload(ctx context.Context
 		return ec.fieldContext_TestWarehousePayload_durationMs(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_TestWarehousePayload_userErrors(ctx, field)
+	case "tried":
+		return ec.fieldContext_TestWarehousePayload_tried(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TestWarehousePayload", field.Name)
 }
@@ -5171,6 +5976,22 @@ func (ec *executionContext) childFields_WarehouseLevel(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type WarehouseLevel", field.Name)
 }
 
+func (ec *executionContext) childFields_WarehouseLevelAsOf(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "warehouseId":
+		return ec.fieldContext_WarehouseLevelAsOf_warehouseId(ctx, field)
+	case "warehouse":
+		return ec.fieldContext_WarehouseLevelAsOf_warehouse(ctx, field)
+	case "facility":
+		return ec.fieldContext_WarehouseLevelAsOf_facility(ctx, field)
+	case "sku":
+		return ec.fieldContext_WarehouseLevelAsOf_sku(ctx, field)
+	case "figure":
+		return ec.fieldContext_WarehouseLevelAsOf_figure(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WarehouseLevelAsOf", field.Name)
+}
+
 func (ec *executionContext) childFields_WarehouseLevelConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -5193,6 +6014,22 @@ func (ec *executionContext) childFields_WarehouseLevelEdge(ctx context.Context, 
 		return ec.fieldContext_WarehouseLevelEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WarehouseLevelEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_WarehouseLevelSeries(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "warehouseId":
+		return ec.fieldContext_WarehouseLevelSeries_warehouseId(ctx, field)
+	case "warehouse":
+		return ec.fieldContext_WarehouseLevelSeries_warehouse(ctx, field)
+	case "facility":
+		return ec.fieldContext_WarehouseLevelSeries_facility(ctx, field)
+	case "sku":
+		return ec.fieldContext_WarehouseLevelSeries_sku(ctx, field)
+	case "points":
+		return ec.fieldContext_WarehouseLevelSeries_points(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WarehouseLevelSeries", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5414,6 +6251,20 @@ func (ec *executionContext) field_InventoryItem_activities_args(ctx context.Cont
 		return nil, err
 	}
 	args["orderBy"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_InventoryItem_asOf_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+		func(ctx context.Context, v any) (time.Time, error) {
+			return ec.unmarshalNTime2timeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["at"] = arg0
 	return args, nil
 }
 
@@ -6331,6 +7182,52 @@ func (ec *executionContext) field_Query_inventoryItem_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_levelHistory_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "merchantId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["merchantId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "sku",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sku"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (time.Time, error) {
+			return ec.unmarshalNTime2timeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (time.Time, error) {
+			return ec.unmarshalNTime2timeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "buckets",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["buckets"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_listings_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6504,6 +7401,222 @@ func (ec *executionContext) field_Query_partitionStrategies_args(ctx context.Con
 		return nil, err
 	}
 	args["orderBy"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_previewBundle_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.BundlePreviewInput, error) {
+			return ec.unmarshalNBundlePreviewInput2stockbridgeᚋgraphᚋmodelᚐBundlePreviewInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
+			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_previewListing_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ListingPreviewInput, error) {
+			return ec.unmarshalNListingPreviewInput2stockbridgeᚋgraphᚋmodelᚐListingPreviewInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
+			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_previewPartitionStrategy_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.PartitionStrategyInput, error) {
+			return ec.unmarshalNPartitionStrategyInput2stockbridgeᚋgraphᚋmodelᚐPartitionStrategyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
+			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_previewStoreLimits_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SetStoreLimitsInput, error) {
+			return ec.unmarshalNSetStoreLimitsInput2stockbridgeᚋgraphᚋmodelᚐSetStoreLimitsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOInt2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
+			return ec.unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg5
 	return args, nil
 }
 
@@ -9220,6 +10333,240 @@ func (ec *executionContext) fieldContext_ChannelLevel_updatedAt(_ context.Contex
 	return graphql.NewScalarFieldContext("ChannelLevel", field, false, false, "Time")
 }
 
+func (ec *executionContext) _ChannelLevel_explanation(ctx context.Context, field graphql.CollectedField, obj *ent.ChannelLevel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevel_explanation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChannelLevel().Explanation(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Explanation) graphql.Marshaler {
+			return ec.marshalNExplanation2ᚖstockbridgeᚋgraphᚋmodelᚐExplanation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevel_explanation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelLevel",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Explanation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_storeId(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_storeId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoreID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_storeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelAsOf", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_store(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_store(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChannelLevelAsOf().Store(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Store) graphql.Marshaler {
+			return ec.marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_store(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelLevelAsOf",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Store(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_location(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_location(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChannelLevelAsOf().Location(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.StoreLocation) graphql.Marshaler {
+			return ec.marshalOStoreLocation2ᚖstockbridgeᚋentᚐStoreLocation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelLevelAsOf",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreLocation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_sku(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelAsOf", field, false, false, "String")
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_channelSku(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_channelSku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChannelSKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_channelSku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelAsOf", field, false, false, "String")
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_quantity(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelAsOf", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_pushedQuantity(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_pushedQuantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PushedQuantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_pushedQuantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelAsOf", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ChannelLevelAsOf_excluded(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelAsOf_excluded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Excluded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelAsOf_excluded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelAsOf", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _ChannelLevelConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.ChannelLevel]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9389,6 +10736,203 @@ func (ec *executionContext) fieldContext_ChannelLevelEdge_node(_ context.Context
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ChannelLevel(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelLevelSeries_storeId(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelSeries_storeId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoreID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelSeries_storeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelSeries", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ChannelLevelSeries_store(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelSeries_store(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChannelLevelSeries().Store(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Store) graphql.Marshaler {
+			return ec.marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelSeries_store(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelLevelSeries",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Store(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelLevelSeries_location(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelSeries_location(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChannelLevelSeries().Location(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.StoreLocation) graphql.Marshaler {
+			return ec.marshalOStoreLocation2ᚖstockbridgeᚋentᚐStoreLocation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelSeries_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelLevelSeries",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreLocation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelLevelSeries_sku(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelSeries_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelSeries_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelSeries", field, false, false, "String")
+}
+
+func (ec *executionContext) _ChannelLevelSeries_channelSku(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelSeries_channelSku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChannelSKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelSeries_channelSku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelLevelSeries", field, false, false, "String")
+}
+
+func (ec *executionContext) _ChannelLevelSeries_points(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelSeries_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.LevelPoint) graphql.Marshaler {
+			return ec.marshalNLevelPoint2ᚕᚖstockbridgeᚋgraphᚋmodelᚐLevelPointᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelSeries_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelLevelSeries",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelPoint(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelLevelSeries_pushed(ctx context.Context, field graphql.CollectedField, obj *model.ChannelLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelLevelSeries_pushed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pushed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.LevelPoint) graphql.Marshaler {
+			return ec.marshalNLevelPoint2ᚕᚖstockbridgeᚋgraphᚋmodelᚐLevelPointᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelLevelSeries_pushed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelLevelSeries",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelPoint(ctx, field)
 		},
 	}
 	return fc, nil
@@ -11541,6 +13085,956 @@ func (ec *executionContext) fieldContext_EnableInventoryPayload_userErrors(_ con
 	return fc, nil
 }
 
+func (ec *executionContext) _ExplainedContribution_connection(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedContribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedContribution_connection(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ExplainedContribution().Connection(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Connection) graphql.Marshaler {
+			return ec.marshalOConnection2ᚖstockbridgeᚋentᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedContribution_connection(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedContribution",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Connection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedContribution_warehouse(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedContribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedContribution_warehouse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ExplainedContribution().Warehouse(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
+			return ec.marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedContribution_warehouse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedContribution",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warehouse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedContribution_quantitySource(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedContribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedContribution_quantitySource(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QuantitySource, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.QuantitySource) graphql.Marshaler {
+			return ec.marshalNQuantitySource2stockbridgeᚋentᚋschemaᚋenumᚐQuantitySource(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedContribution_quantitySource(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedContribution", field, false, false, "QuantitySource")
+}
+
+func (ec *executionContext) _ExplainedContribution_strategy(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedContribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedContribution_strategy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ExplainedContribution().Strategy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.PartitionStrategy) graphql.Marshaler {
+			return ec.marshalOPartitionStrategy2ᚖstockbridgeᚋentᚐPartitionStrategy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedContribution_strategy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedContribution",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PartitionStrategy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedContribution_quantity(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedContribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedContribution_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedContribution_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedContribution", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedContribution_stock(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedContribution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedContribution_stock(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stock, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ExplainedStock) graphql.Marshaler {
+			return ec.marshalNExplainedStock2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedStockᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedContribution_stock(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedContribution",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExplainedStock(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedFigures_facility(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedFigures_facility(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Facility, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedFigures_facility(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedFigures", field, false, false, "String")
+}
+
+func (ec *executionContext) _ExplainedFigures_available(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedFigures_available(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Available, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedFigures_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedFigures_onHand(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedFigures_onHand(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnHand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedFigures_onHand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedFigures_committed(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedFigures_committed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Committed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedFigures_committed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedFigures_figure(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedFigures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedFigures_figure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Figure, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedFigures_figure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedFigures", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedShare_store(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedShare) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedShare_store(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ExplainedShare().Store(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Store) graphql.Marshaler {
+			return ec.marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedShare_store(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedShare",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Store(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedShare_share(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedShare) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedShare_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedShare_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedShare", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedShare_own(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedShare) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedShare_own(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Own, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedShare_own(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedShare", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ExplainedStock_sku(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedStock) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedStock_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedStock_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedStock", field, false, false, "String")
+}
+
+func (ec *executionContext) _ExplainedStock_perBundle(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedStock) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedStock_perBundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerBundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedStock_perBundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedStock", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedStock_share(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedStock) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedStock_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedStock_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedStock", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedStock_bundles(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedStock) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedStock_bundles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedStock_bundles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedStock", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedStock_limiting(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedStock) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedStock_limiting(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Limiting, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedStock_limiting(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedStock", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ExplainedStock_units(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedStock) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedStock_units(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Units, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ExplainedUnit) graphql.Marshaler {
+			return ec.marshalNExplainedUnit2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedUnitᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedStock_units(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedStock",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExplainedUnit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedUnit_facility(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_facility(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Facility, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_facility(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedUnit", field, false, false, "String")
+}
+
+func (ec *executionContext) _ExplainedUnit_whole(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_whole(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Whole, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_whole(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedUnit", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ExplainedUnit_levels(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_levels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Levels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ExplainedFigures) graphql.Marshaler {
+			return ec.marshalNExplainedFigures2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedFiguresᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_levels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedUnit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExplainedFigures(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedUnit_sellable(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_sellable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sellable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_sellable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedUnit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedUnit_buffer(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_buffer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Buffer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_buffer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedUnit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedUnit_distributable(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_distributable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Distributable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_distributable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedUnit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ExplainedUnit_tooFew(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_tooFew(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TooFew, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_tooFew(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedUnit", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ExplainedUnit_stores(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_stores(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stores, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ExplainedShare) graphql.Marshaler {
+			return ec.marshalNExplainedShare2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedShareᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_stores(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExplainedUnit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExplainedShare(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExplainedUnit_share(ctx context.Context, field graphql.CollectedField, obj *model.ExplainedUnit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExplainedUnit_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExplainedUnit_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainedUnit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Explanation_text(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "String")
+}
+
+func (ec *executionContext) _Explanation_quantity(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Explanation_upToDate(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_upToDate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UpToDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_upToDate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Explanation_contributions(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_contributions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contributions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ExplainedContribution) graphql.Marshaler {
+			return ec.marshalNExplainedContribution2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedContributionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_contributions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Explanation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExplainedContribution(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Explanation_total(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Explanation_maxQuantity(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_maxQuantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxQuantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_maxQuantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Explanation_heldBack(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_heldBack(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HeldBack, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.HeldBack) graphql.Marshaler {
+			return ec.marshalOHeldBack2ᚖstockbridgeᚋgraphᚋmodelᚐHeldBack(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_heldBack(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Explanation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HeldBack(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Explanation_lastAnswer(ctx context.Context, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Explanation_lastAnswer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastAnswer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StoreAnswer) graphql.Marshaler {
+			return ec.marshalOStoreAnswer2ᚖstockbridgeᚋgraphᚋmodelᚐStoreAnswer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Explanation_lastAnswer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Explanation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreAnswer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Facility_id(ctx context.Context, field graphql.CollectedField, obj *ent.Facility) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12178,6 +14672,153 @@ func (ec *executionContext) _FileExchangeWarehouseSettings_files(ctx context.Con
 }
 func (ec *executionContext) fieldContext_FileExchangeWarehouseSettings_files(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FileExchangeWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldBack_reason(ctx context.Context, field graphql.CollectedField, obj *model.HeldBack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldBack_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v inventory.Reason) graphql.Marshaler {
+			return ec.marshalNHeldBackReason2stockbridgeᚋinternalᚋinventoryᚐReason(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldBack_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldBack", field, false, false, "HeldBackReason")
+}
+
+func (ec *executionContext) _HeldBack_text(ctx context.Context, field graphql.CollectedField, obj *model.HeldBack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldBack_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldBack_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldBack", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldBack_connections(ctx context.Context, field graphql.CollectedField, obj *model.HeldBack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldBack_connections(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.HeldBack().Connections(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Connection) graphql.Marshaler {
+			return ec.marshalNConnection2ᚕᚖstockbridgeᚋentᚐConnectionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldBack_connections(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HeldBack",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Connection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HeldBack_limitPosition(ctx context.Context, field graphql.CollectedField, obj *model.HeldBack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldBack_limitPosition(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LimitPosition, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_HeldBack_limitPosition(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldBack", field, false, false, "Int")
+}
+
+func (ec *executionContext) _HeldBack_limitPattern(ctx context.Context, field graphql.CollectedField, obj *model.HeldBack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldBack_limitPattern(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LimitPattern, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_HeldBack_limitPattern(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldBack", field, false, false, "String")
+}
+
+func (ec *executionContext) _HeldBack_listedAs(ctx context.Context, field graphql.CollectedField, obj *model.HeldBack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HeldBack_listedAs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ListedAs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HeldBack_listedAs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HeldBack", field, false, false, "String")
 }
 
 func (ec *executionContext) _HeldReport_id(ctx context.Context, field graphql.CollectedField, obj *ent.HeldReport) (ret graphql.Marshaler) {
@@ -13168,6 +15809,903 @@ func (ec *executionContext) fieldContext_InventoryItem_activities(ctx context.Co
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _InventoryItem_asOf(ctx context.Context, field graphql.CollectedField, obj *model.InventoryItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InventoryItem_asOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.InventoryItem().AsOf(ctx, obj, fc.Args["at"].(time.Time))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InventoryItemAsOf) graphql.Marshaler {
+			return ec.marshalNInventoryItemAsOf2ᚖstockbridgeᚋgraphᚋmodelᚐInventoryItemAsOf(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InventoryItem_asOf(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InventoryItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InventoryItemAsOf(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_InventoryItem_asOf_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InventoryItemAsOf_at(ctx context.Context, field graphql.CollectedField, obj *model.InventoryItemAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InventoryItemAsOf_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InventoryItemAsOf_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InventoryItemAsOf", field, false, false, "Time")
+}
+
+func (ec *executionContext) _InventoryItemAsOf_complete(ctx context.Context, field graphql.CollectedField, obj *model.InventoryItemAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InventoryItemAsOf_complete(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Complete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InventoryItemAsOf_complete(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InventoryItemAsOf", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _InventoryItemAsOf_keptSince(ctx context.Context, field graphql.CollectedField, obj *model.InventoryItemAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InventoryItemAsOf_keptSince(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeptSince, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_InventoryItemAsOf_keptSince(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InventoryItemAsOf", field, false, false, "Time")
+}
+
+func (ec *executionContext) _InventoryItemAsOf_warehouseLevels(ctx context.Context, field graphql.CollectedField, obj *model.InventoryItemAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InventoryItemAsOf_warehouseLevels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WarehouseLevels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.WarehouseLevelAsOf) graphql.Marshaler {
+			return ec.marshalNWarehouseLevelAsOf2ᚕᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelAsOfᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InventoryItemAsOf_warehouseLevels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InventoryItemAsOf",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WarehouseLevelAsOf(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InventoryItemAsOf_channelLevels(ctx context.Context, field graphql.CollectedField, obj *model.InventoryItemAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InventoryItemAsOf_channelLevels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChannelLevels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ChannelLevelAsOf) graphql.Marshaler {
+			return ec.marshalNChannelLevelAsOf2ᚕᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelAsOfᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InventoryItemAsOf_channelLevels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InventoryItemAsOf",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChannelLevelAsOf(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChange_effect(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_effect(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LevelChange().Effect(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LevelChangeEffect) graphql.Marshaler {
+			return ec.marshalNLevelChangeEffect2stockbridgeᚋgraphᚋmodelᚐLevelChangeEffect(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_effect(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelChange", field, true, true, "LevelChangeEffect")
+}
+
+func (ec *executionContext) _LevelChange_sku(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelChange", field, false, false, "String")
+}
+
+func (ec *executionContext) _LevelChange_channelSku(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_channelSku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChannelSKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_channelSku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelChange", field, false, false, "String")
+}
+
+func (ec *executionContext) _LevelChange_store(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_store(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LevelChange().Store(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Store) graphql.Marshaler {
+			return ec.marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_store(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Store(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChange_location(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_location(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LevelChange().Location(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.StoreLocation) graphql.Marshaler {
+			return ec.marshalOStoreLocation2ᚖstockbridgeᚋentᚐStoreLocation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_location(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreLocation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChange_listing(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_listing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LevelChange().Listing(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Listing) graphql.Marshaler {
+			return ec.marshalOListing2ᚖstockbridgeᚋentᚐListing(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_listing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Listing(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChange_before(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *database.LevelState) graphql.Marshaler {
+			return ec.marshalOLevelState2ᚖstockbridgeᚋinternalᚋdatabaseᚐLevelState(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChange",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChange_after(ctx context.Context, field graphql.CollectedField, obj *database.LevelChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChange_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v database.LevelState) graphql.Marshaler {
+			return ec.marshalNLevelState2stockbridgeᚋinternalᚋdatabaseᚐLevelState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChange_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChange",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChangeConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[database.LevelChange]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChangeConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[database.LevelChange]) graphql.Marshaler {
+			return ec.marshalNLevelChangeEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChangeConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChangeConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelChangeEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChangeConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.Page[database.LevelChange]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChangeConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*database.LevelChange) graphql.Marshaler {
+			return ec.marshalNLevelChange2ᚕᚖstockbridgeᚋinternalᚋdatabaseᚐLevelChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChangeConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChangeConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChangeConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.Page[database.LevelChange]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChangeConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖstockbridgeᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChangeConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChangeConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelChangeConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.Page[database.LevelChange]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChangeConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChangeConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelChangeConnection", field, true, false, "Int")
+}
+
+func (ec *executionContext) _LevelChangeEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[database.LevelChange]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChangeEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChangeEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelChangeEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _LevelChangeEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[database.LevelChange]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelChangeEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *database.LevelChange) graphql.Marshaler {
+			return ec.marshalNLevelChange2ᚖstockbridgeᚋinternalᚋdatabaseᚐLevelChange(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelChangeEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelChangeEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelHistory_from(ctx context.Context, field graphql.CollectedField, obj *model.LevelHistory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelHistory_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelHistory_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelHistory", field, false, false, "Time")
+}
+
+func (ec *executionContext) _LevelHistory_to(ctx context.Context, field graphql.CollectedField, obj *model.LevelHistory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelHistory_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelHistory_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelHistory", field, false, false, "Time")
+}
+
+func (ec *executionContext) _LevelHistory_complete(ctx context.Context, field graphql.CollectedField, obj *model.LevelHistory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelHistory_complete(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Complete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelHistory_complete(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelHistory", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _LevelHistory_keptSince(ctx context.Context, field graphql.CollectedField, obj *model.LevelHistory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelHistory_keptSince(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeptSince, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelHistory_keptSince(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelHistory", field, false, false, "Time")
+}
+
+func (ec *executionContext) _LevelHistory_warehouseLevels(ctx context.Context, field graphql.CollectedField, obj *model.LevelHistory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelHistory_warehouseLevels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WarehouseLevels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.WarehouseLevelSeries) graphql.Marshaler {
+			return ec.marshalNWarehouseLevelSeries2ᚕᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelSeriesᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelHistory_warehouseLevels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelHistory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WarehouseLevelSeries(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelHistory_channelLevels(ctx context.Context, field graphql.CollectedField, obj *model.LevelHistory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelHistory_channelLevels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChannelLevels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ChannelLevelSeries) graphql.Marshaler {
+			return ec.marshalNChannelLevelSeries2ᚕᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelSeriesᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelHistory_channelLevels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LevelHistory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChannelLevelSeries(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LevelPoint_at(ctx context.Context, field graphql.CollectedField, obj *model.LevelPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelPoint_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelPoint_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelPoint", field, false, false, "Time")
+}
+
+func (ec *executionContext) _LevelPoint_value(ctx context.Context, field graphql.CollectedField, obj *model.LevelPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelPoint_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelPoint_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelPoint", field, false, false, "Int")
+}
+
+func (ec *executionContext) _LevelPoint_min(ctx context.Context, field graphql.CollectedField, obj *model.LevelPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelPoint_min(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Min, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelPoint_min(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelPoint", field, false, false, "Int")
+}
+
+func (ec *executionContext) _LevelPoint_max(ctx context.Context, field graphql.CollectedField, obj *model.LevelPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelPoint_max(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Max, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LevelPoint_max(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelPoint", field, false, false, "Int")
+}
+
+func (ec *executionContext) _LevelPoint_excluded(ctx context.Context, field graphql.CollectedField, obj *model.LevelPoint) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelPoint_excluded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Excluded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelPoint_excluded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelPoint", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _LevelState_quantity(ctx context.Context, field graphql.CollectedField, obj *database.LevelState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelState_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelState_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelState", field, false, false, "Int")
+}
+
+func (ec *executionContext) _LevelState_status(ctx context.Context, field graphql.CollectedField, obj *database.LevelState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LevelState_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v enum.LevelStatus) graphql.Marshaler {
+			return ec.marshalNChannelLevelStatus2stockbridgeᚋentᚋschemaᚋenumᚐLevelStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LevelState_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LevelState", field, false, false, "ChannelLevelStatus")
 }
 
 func (ec *executionContext) _Listing_id(ctx context.Context, field graphql.CollectedField, obj *ent.Listing) (ret graphql.Marshaler) {
@@ -17748,6 +21286,226 @@ func (ec *executionContext) fieldContext_Query_catalogProblems(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_previewPartitionStrategy(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_previewPartitionStrategy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PreviewPartitionStrategy(ctx, fc.Args["input"].(model.PartitionStrategyInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
+			return ec.marshalNLevelChangeConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_previewPartitionStrategy(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelChangeConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_previewPartitionStrategy_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_previewListing(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_previewListing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PreviewListing(ctx, fc.Args["input"].(model.ListingPreviewInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
+			return ec.marshalNLevelChangeConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_previewListing(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelChangeConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_previewListing_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_previewBundle(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_previewBundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PreviewBundle(ctx, fc.Args["input"].(model.BundlePreviewInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
+			return ec.marshalNLevelChangeConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_previewBundle(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelChangeConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_previewBundle_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_previewStoreLimits(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_previewStoreLimits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PreviewStoreLimits(ctx, fc.Args["input"].(model.SetStoreLimitsInput), fc.Args["first"].(*int64), fc.Args["after"].(*string), fc.Args["last"].(*int64), fc.Args["before"].(*string), fc.Args["where"].(*model.LevelChangeWhere))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
+			return ec.marshalNLevelChangeConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_previewStoreLimits(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelChangeConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_previewStoreLimits_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_levelHistory(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_levelHistory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().LevelHistory(ctx, fc.Args["merchantId"].(string), fc.Args["sku"].(string), fc.Args["from"].(time.Time), fc.Args["to"].(time.Time), fc.Args["buckets"].(*int64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LevelHistory) graphql.Marshaler {
+			return ec.marshalNLevelHistory2ᚖstockbridgeᚋgraphᚋmodelᚐLevelHistory(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_levelHistory(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelHistory(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_levelHistory_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19461,6 +23219,130 @@ func (ec *executionContext) fieldContext_Store_version(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Store", field, false, false, "Int")
 }
 
+func (ec *executionContext) _StoreAnswer_at(ctx context.Context, field graphql.CollectedField, obj *model.StoreAnswer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreAnswer_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreAnswer_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreAnswer", field, false, false, "Time")
+}
+
+func (ec *executionContext) _StoreAnswer_quantity(ctx context.Context, field graphql.CollectedField, obj *model.StoreAnswer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreAnswer_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreAnswer_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreAnswer", field, false, false, "Int")
+}
+
+func (ec *executionContext) _StoreAnswer_acknowledged(ctx context.Context, field graphql.CollectedField, obj *model.StoreAnswer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreAnswer_acknowledged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Acknowledged, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreAnswer_acknowledged(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreAnswer", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _StoreAnswer_message(ctx context.Context, field graphql.CollectedField, obj *model.StoreAnswer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreAnswer_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StoreAnswer_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreAnswer", field, false, false, "String")
+}
+
+func (ec *executionContext) _StoreAnswer_run(ctx context.Context, field graphql.CollectedField, obj *model.StoreAnswer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreAnswer_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.StoreAnswer().Run(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
+			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StoreAnswer_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StoreAnswer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SyncRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _StoreConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Store]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20822,6 +24704,29 @@ func (ec *executionContext) fieldContext_TestStorePayload_userErrors(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _TestStorePayload_tried(ctx context.Context, field graphql.CollectedField, obj *model.TestStorePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TestStorePayload_tried(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TestStorePayload_tried(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TestStorePayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _TestWarehousePayload_ok(ctx context.Context, field graphql.CollectedField, obj *model.TestWarehousePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20921,6 +24826,29 @@ func (ec *executionContext) fieldContext_TestWarehousePayload_userErrors(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _TestWarehousePayload_tried(ctx context.Context, field graphql.CollectedField, obj *model.TestWarehousePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TestWarehousePayload_tried(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TestWarehousePayload_tried(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TestWarehousePayload", field, false, false, "String")
 }
 
 func (ec *executionContext) _Token_id(ctx context.Context, field graphql.CollectedField, obj *ent.Token) (ret graphql.Marshaler) {
@@ -22899,6 +26827,139 @@ func (ec *executionContext) fieldContext_WarehouseLevel_updatedAt(_ context.Cont
 	return graphql.NewScalarFieldContext("WarehouseLevel", field, false, false, "Time")
 }
 
+func (ec *executionContext) _WarehouseLevelAsOf_warehouseId(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelAsOf_warehouseId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WarehouseID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelAsOf_warehouseId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WarehouseLevelAsOf", field, false, false, "ID")
+}
+
+func (ec *executionContext) _WarehouseLevelAsOf_warehouse(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelAsOf_warehouse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.WarehouseLevelAsOf().Warehouse(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
+			return ec.marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelAsOf_warehouse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WarehouseLevelAsOf",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warehouse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WarehouseLevelAsOf_facility(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelAsOf_facility(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.WarehouseLevelAsOf().Facility(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Facility) graphql.Marshaler {
+			return ec.marshalOFacility2ᚖstockbridgeᚋentᚐFacility(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelAsOf_facility(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WarehouseLevelAsOf",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Facility(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WarehouseLevelAsOf_sku(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelAsOf_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelAsOf_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WarehouseLevelAsOf", field, false, false, "String")
+}
+
+func (ec *executionContext) _WarehouseLevelAsOf_figure(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelAsOf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelAsOf_figure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Figure, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelAsOf_figure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WarehouseLevelAsOf", field, false, false, "Int")
+}
+
 func (ec *executionContext) _WarehouseLevelConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.WarehouseLevel]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23068,6 +27129,148 @@ func (ec *executionContext) fieldContext_WarehouseLevelEdge_node(_ context.Conte
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_WarehouseLevel(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WarehouseLevelSeries_warehouseId(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelSeries_warehouseId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WarehouseID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelSeries_warehouseId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WarehouseLevelSeries", field, false, false, "ID")
+}
+
+func (ec *executionContext) _WarehouseLevelSeries_warehouse(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelSeries_warehouse(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.WarehouseLevelSeries().Warehouse(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
+			return ec.marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelSeries_warehouse(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WarehouseLevelSeries",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warehouse(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WarehouseLevelSeries_facility(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelSeries_facility(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.WarehouseLevelSeries().Facility(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Facility) graphql.Marshaler {
+			return ec.marshalOFacility2ᚖstockbridgeᚋentᚐFacility(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelSeries_facility(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WarehouseLevelSeries",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Facility(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WarehouseLevelSeries_sku(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelSeries_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SKU, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelSeries_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WarehouseLevelSeries", field, false, false, "String")
+}
+
+func (ec *executionContext) _WarehouseLevelSeries_points(ctx context.Context, field graphql.CollectedField, obj *model.WarehouseLevelSeries) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WarehouseLevelSeries_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.LevelPoint) graphql.Marshaler {
+			return ec.marshalNLevelPoint2ᚕᚖstockbridgeᚋgraphᚋmodelᚐLevelPointᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WarehouseLevelSeries_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WarehouseLevelSeries",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LevelPoint(ctx, field)
 		},
 	}
 	return fc, nil
@@ -24329,6 +28532,55 @@ func (ec *executionContext) unmarshalInputBundleComponentInput(ctx context.Conte
 func UnmarshalBundleComponentInput(ctx context.Context, raw any) (model.BundleComponentInput, error) {
 	var out model.BundleComponentInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "BundleComponentInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputBundlePreviewInput(ctx context.Context, obj any) (model.BundlePreviewInput, error) {
+	var it model.BundlePreviewInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"productId", "components"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "productId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("productId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProductID = data
+		case "components":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("components"))
+			data, err := ec.unmarshalNBundleComponentInput2ᚕᚖstockbridgeᚋgraphᚋmodelᚐBundleComponentInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Components = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBundlePreviewInput unmarshals raw into the BundlePreviewInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBundlePreviewInput(ctx context.Context, raw any) (model.BundlePreviewInput, error) {
+	var out model.BundlePreviewInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BundlePreviewInput", raw, &out)
 	return out, err
 }
 
@@ -26445,6 +30697,48 @@ func UnmarshalImportCatalogInput(ctx context.Context, raw any) (model.ImportCata
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputLevelChangeWhere(ctx context.Context, obj any) (model.LevelChangeWhere, error) {
+	var it model.LevelChangeWhere
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"storeId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "storeId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storeId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StoreID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalLevelChangeWhere unmarshals raw into the LevelChangeWhere input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalLevelChangeWhere(ctx context.Context, raw any) (model.LevelChangeWhere, error) {
+	var out model.LevelChangeWhere
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "LevelChangeWhere", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputListingOrder(ctx context.Context, obj any) (model.Order[model.ListingOrderField], error) {
 	var it model.Order[model.ListingOrderField]
 	if obj == nil {
@@ -26495,6 +30789,62 @@ func (ec *executionContext) unmarshalInputListingOrder(ctx context.Context, obj 
 func UnmarshalListingOrder(ctx context.Context, raw any) (model.Order[model.ListingOrderField], error) {
 	var out model.Order[model.ListingOrderField]
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ListingOrder", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputListingPreviewInput(ctx context.Context, obj any) (model.ListingPreviewInput, error) {
+	var it model.ListingPreviewInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"create", "update", "delete"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "create":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("create"))
+			data, err := ec.unmarshalOCreateListingInput2ᚖstockbridgeᚋgraphᚋmodelᚐCreateListingInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Create = data
+		case "update":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("update"))
+			data, err := ec.unmarshalOUpdateListingInput2ᚖstockbridgeᚋgraphᚋmodelᚐUpdateListingInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Update = data
+		case "delete":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("delete"))
+			data, err := ec.unmarshalODeleteListingInput2ᚖstockbridgeᚋgraphᚋmodelᚐDeleteListingInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Delete = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalListingPreviewInput unmarshals raw into the ListingPreviewInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalListingPreviewInput(ctx context.Context, raw any) (model.ListingPreviewInput, error) {
+	var out model.ListingPreviewInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ListingPreviewInput", raw, &out)
 	return out, err
 }
 
@@ -26828,6 +31178,111 @@ func (ec *executionContext) unmarshalInputPartitionShareInput(ctx context.Contex
 func UnmarshalPartitionShareInput(ctx context.Context, raw any) (model.PartitionShareInput, error) {
 	var out model.PartitionShareInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "PartitionShareInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPartitionStrategyInput(ctx context.Context, obj any) (model.PartitionStrategyInput, error) {
+	var it model.PartitionStrategyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionStrategyId", "warehouseId", "expectedVersion", "name", "buffer", "minimumDistributable", "distribution", "remainder", "shares", "active"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionStrategyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionStrategyId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionStrategyID = data
+		case "warehouseId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("warehouseId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WarehouseID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "buffer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("buffer"))
+			data, err := ec.unmarshalOPartitionBufferInput2ᚖstockbridgeᚋgraphᚋmodelᚐPartitionBufferInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Buffer = graphql.OmittableOf(data)
+		case "minimumDistributable":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minimumDistributable"))
+			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinimumDistributable = data
+		case "distribution":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("distribution"))
+			data, err := ec.unmarshalOPartitionDistribution2ᚖstockbridgeᚋentᚋschemaᚋenumᚐDistribution(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Distribution = data
+		case "remainder":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remainder"))
+			data, err := ec.unmarshalOPartitionRemainder2ᚖstockbridgeᚋentᚋschemaᚋenumᚐRemainder(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remainder = data
+		case "shares":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shares"))
+			data, err := ec.unmarshalOPartitionShareInput2ᚕᚖstockbridgeᚋgraphᚋmodelᚐPartitionShareInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shares = data
+		case "active":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("active"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Active = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPartitionStrategyInput unmarshals raw into the PartitionStrategyInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPartitionStrategyInput(ctx context.Context, raw any) (model.PartitionStrategyInput, error) {
+	var out model.PartitionStrategyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PartitionStrategyInput", raw, &out)
 	return out, err
 }
 
@@ -30176,6 +34631,82 @@ func (ec *executionContext) _ChannelLevel(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "explanation":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ChannelLevel_explanation(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var channelLevelAsOfImplementors = []string{"ChannelLevelAsOf"}
+
+func (ec *executionContext) _ChannelLevelAsOf(ctx context.Context, sel ast.SelectionSet, obj *model.ChannelLevelAsOf) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, channelLevelAsOfImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChannelLevelAsOf")
+		case "storeId":
+			out.Values[i] = ec._ChannelLevelAsOf_storeId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "store":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ChannelLevelAsOf_store(ctx, field, obj)
+				})
+		case "location":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ChannelLevelAsOf_location(ctx, field, obj)
+				})
+		case "sku":
+			out.Values[i] = ec._ChannelLevelAsOf_sku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "channelSku":
+			out.Values[i] = ec._ChannelLevelAsOf_channelSku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "quantity":
+			out.Values[i] = ec._ChannelLevelAsOf_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pushedQuantity":
+			out.Values[i] = ec._ChannelLevelAsOf_pushedQuantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "excluded":
+			out.Values[i] = ec._ChannelLevelAsOf_excluded(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -30262,6 +34793,71 @@ func (ec *executionContext) _ChannelLevelEdge(ctx context.Context, sel ast.Selec
 			out.Values[i] = ec._ChannelLevelEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var channelLevelSeriesImplementors = []string{"ChannelLevelSeries"}
+
+func (ec *executionContext) _ChannelLevelSeries(ctx context.Context, sel ast.SelectionSet, obj *model.ChannelLevelSeries) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, channelLevelSeriesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChannelLevelSeries")
+		case "storeId":
+			out.Values[i] = ec._ChannelLevelSeries_storeId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "store":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ChannelLevelSeries_store(ctx, field, obj)
+				})
+		case "location":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ChannelLevelSeries_location(ctx, field, obj)
+				})
+		case "sku":
+			out.Values[i] = ec._ChannelLevelSeries_sku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "channelSku":
+			out.Values[i] = ec._ChannelLevelSeries_channelSku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "points":
+			out.Values[i] = ec._ChannelLevelSeries_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pushed":
+			out.Values[i] = ec._ChannelLevelSeries_pushed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -31284,6 +35880,363 @@ func (ec *executionContext) _EnableInventoryPayload(ctx context.Context, sel ast
 	return out
 }
 
+var explainedContributionImplementors = []string{"ExplainedContribution"}
+
+func (ec *executionContext) _ExplainedContribution(ctx context.Context, sel ast.SelectionSet, obj *model.ExplainedContribution) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explainedContributionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExplainedContribution")
+		case "connection":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ExplainedContribution_connection(ctx, field, obj)
+				})
+		case "warehouse":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ExplainedContribution_warehouse(ctx, field, obj)
+				})
+		case "quantitySource":
+			out.Values[i] = ec._ExplainedContribution_quantitySource(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "strategy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ExplainedContribution_strategy(ctx, field, obj)
+				})
+		case "quantity":
+			out.Values[i] = ec._ExplainedContribution_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "stock":
+			out.Values[i] = ec._ExplainedContribution_stock(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var explainedFiguresImplementors = []string{"ExplainedFigures"}
+
+func (ec *executionContext) _ExplainedFigures(ctx context.Context, sel ast.SelectionSet, obj *model.ExplainedFigures) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explainedFiguresImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExplainedFigures")
+		case "facility":
+			out.Values[i] = ec._ExplainedFigures_facility(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "available":
+			out.Values[i] = ec._ExplainedFigures_available(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "onHand":
+			out.Values[i] = ec._ExplainedFigures_onHand(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "committed":
+			out.Values[i] = ec._ExplainedFigures_committed(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "figure":
+			out.Values[i] = ec._ExplainedFigures_figure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var explainedShareImplementors = []string{"ExplainedShare"}
+
+func (ec *executionContext) _ExplainedShare(ctx context.Context, sel ast.SelectionSet, obj *model.ExplainedShare) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explainedShareImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExplainedShare")
+		case "store":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ExplainedShare_store(ctx, field, obj)
+				})
+		case "share":
+			out.Values[i] = ec._ExplainedShare_share(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "own":
+			out.Values[i] = ec._ExplainedShare_own(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var explainedStockImplementors = []string{"ExplainedStock"}
+
+func (ec *executionContext) _ExplainedStock(ctx context.Context, sel ast.SelectionSet, obj *model.ExplainedStock) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explainedStockImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExplainedStock")
+		case "sku":
+			out.Values[i] = ec._ExplainedStock_sku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "perBundle":
+			out.Values[i] = ec._ExplainedStock_perBundle(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "share":
+			out.Values[i] = ec._ExplainedStock_share(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bundles":
+			out.Values[i] = ec._ExplainedStock_bundles(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "limiting":
+			out.Values[i] = ec._ExplainedStock_limiting(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "units":
+			out.Values[i] = ec._ExplainedStock_units(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var explainedUnitImplementors = []string{"ExplainedUnit"}
+
+func (ec *executionContext) _ExplainedUnit(ctx context.Context, sel ast.SelectionSet, obj *model.ExplainedUnit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explainedUnitImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExplainedUnit")
+		case "facility":
+			out.Values[i] = ec._ExplainedUnit_facility(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "whole":
+			out.Values[i] = ec._ExplainedUnit_whole(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "levels":
+			out.Values[i] = ec._ExplainedUnit_levels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sellable":
+			out.Values[i] = ec._ExplainedUnit_sellable(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "buffer":
+			out.Values[i] = ec._ExplainedUnit_buffer(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "distributable":
+			out.Values[i] = ec._ExplainedUnit_distributable(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tooFew":
+			out.Values[i] = ec._ExplainedUnit_tooFew(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stores":
+			out.Values[i] = ec._ExplainedUnit_stores(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "share":
+			out.Values[i] = ec._ExplainedUnit_share(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var explanationImplementors = []string{"Explanation"}
+
+func (ec *executionContext) _Explanation(ctx context.Context, sel ast.SelectionSet, obj *model.Explanation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explanationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Explanation")
+		case "text":
+			out.Values[i] = ec._Explanation_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = ec._Explanation_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "upToDate":
+			out.Values[i] = ec._Explanation_upToDate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contributions":
+			out.Values[i] = ec._Explanation_contributions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._Explanation_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "maxQuantity":
+			out.Values[i] = ec._Explanation_maxQuantity(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "heldBack":
+			out.Values[i] = ec._Explanation_heldBack(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastAnswer":
+			out.Values[i] = ec._Explanation_lastAnswer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var facilityImplementors = []string{"Facility", "Node"}
 
 func (ec *executionContext) _Facility(ctx context.Context, sel ast.SelectionSet, obj *ent.Facility) graphql.Marshaler {
@@ -31514,6 +36467,65 @@ func (ec *executionContext) _FileExchangeWarehouseSettings(ctx context.Context, 
 			out.Values[i] = ec._FileExchangeWarehouseSettings_files(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var heldBackImplementors = []string{"HeldBack"}
+
+func (ec *executionContext) _HeldBack(ctx context.Context, sel ast.SelectionSet, obj *model.HeldBack) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, heldBackImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HeldBack")
+		case "reason":
+			out.Values[i] = ec._HeldBack_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "text":
+			out.Values[i] = ec._HeldBack_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "connections":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._HeldBack_connections(ctx, field, obj)
+				})
+		case "limitPosition":
+			out.Values[i] = ec._HeldBack_limitPosition(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "limitPattern":
+			out.Values[i] = ec._HeldBack_limitPattern(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "listedAs":
+			out.Values[i] = ec._HeldBack_listedAs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -31929,6 +36941,373 @@ func (ec *executionContext) _InventoryItem(ctx context.Context, sel ast.Selectio
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._InventoryItem_activities(ctx, field, obj)
 				})
+		case "asOf":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._InventoryItem_asOf(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var inventoryItemAsOfImplementors = []string{"InventoryItemAsOf"}
+
+func (ec *executionContext) _InventoryItemAsOf(ctx context.Context, sel ast.SelectionSet, obj *model.InventoryItemAsOf) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, inventoryItemAsOfImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InventoryItemAsOf")
+		case "at":
+			out.Values[i] = ec._InventoryItemAsOf_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "complete":
+			out.Values[i] = ec._InventoryItemAsOf_complete(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "keptSince":
+			out.Values[i] = ec._InventoryItemAsOf_keptSince(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "warehouseLevels":
+			out.Values[i] = ec._InventoryItemAsOf_warehouseLevels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "channelLevels":
+			out.Values[i] = ec._InventoryItemAsOf_channelLevels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var levelChangeImplementors = []string{"LevelChange"}
+
+func (ec *executionContext) _LevelChange(ctx context.Context, sel ast.SelectionSet, obj *database.LevelChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LevelChange")
+		case "effect":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._LevelChange_effect(ctx, field, obj)
+				})
+		case "sku":
+			out.Values[i] = ec._LevelChange_sku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "channelSku":
+			out.Values[i] = ec._LevelChange_channelSku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "store":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._LevelChange_store(ctx, field, obj)
+				})
+		case "location":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._LevelChange_location(ctx, field, obj)
+				})
+		case "listing":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._LevelChange_listing(ctx, field, obj)
+				})
+		case "before":
+			out.Values[i] = ec._LevelChange_before(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "after":
+			out.Values[i] = ec._LevelChange_after(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var levelChangeConnectionImplementors = []string{"LevelChangeConnection"}
+
+func (ec *executionContext) _LevelChangeConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Page[database.LevelChange]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelChangeConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LevelChangeConnection")
+		case "edges":
+			out.Values[i] = ec._LevelChangeConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._LevelChangeConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._LevelChangeConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._LevelChangeConnection_totalCount(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var levelChangeEdgeImplementors = []string{"LevelChangeEdge"}
+
+func (ec *executionContext) _LevelChangeEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[database.LevelChange]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelChangeEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LevelChangeEdge")
+		case "cursor":
+			out.Values[i] = ec._LevelChangeEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._LevelChangeEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var levelHistoryImplementors = []string{"LevelHistory"}
+
+func (ec *executionContext) _LevelHistory(ctx context.Context, sel ast.SelectionSet, obj *model.LevelHistory) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelHistoryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LevelHistory")
+		case "from":
+			out.Values[i] = ec._LevelHistory_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = ec._LevelHistory_to(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "complete":
+			out.Values[i] = ec._LevelHistory_complete(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "keptSince":
+			out.Values[i] = ec._LevelHistory_keptSince(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "warehouseLevels":
+			out.Values[i] = ec._LevelHistory_warehouseLevels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "channelLevels":
+			out.Values[i] = ec._LevelHistory_channelLevels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var levelPointImplementors = []string{"LevelPoint"}
+
+func (ec *executionContext) _LevelPoint(ctx context.Context, sel ast.SelectionSet, obj *model.LevelPoint) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelPointImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LevelPoint")
+		case "at":
+			out.Values[i] = ec._LevelPoint_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._LevelPoint_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "min":
+			out.Values[i] = ec._LevelPoint_min(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "max":
+			out.Values[i] = ec._LevelPoint_max(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "excluded":
+			out.Values[i] = ec._LevelPoint_excluded(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var levelStateImplementors = []string{"LevelState"}
+
+func (ec *executionContext) _LevelState(ctx context.Context, sel ast.SelectionSet, obj *database.LevelState) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, levelStateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LevelState")
+		case "quantity":
+			out.Values[i] = ec._LevelState_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = ec._LevelState_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33305,6 +38684,36 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_catalogProblems(ctx, field)
 				})
+		case "previewPartitionStrategy":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_previewPartitionStrategy(ctx, field)
+				})
+		case "previewListing":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_previewListing(ctx, field)
+				})
+		case "previewBundle":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_previewBundle(ctx, field)
+				})
+		case "previewStoreLimits":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_previewStoreLimits(ctx, field)
+				})
+		case "levelHistory":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_levelHistory(ctx, field)
+				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -34068,6 +39477,60 @@ func (ec *executionContext) _Store(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var storeAnswerImplementors = []string{"StoreAnswer"}
+
+func (ec *executionContext) _StoreAnswer(ctx context.Context, sel ast.SelectionSet, obj *model.StoreAnswer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, storeAnswerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StoreAnswer")
+		case "at":
+			out.Values[i] = ec._StoreAnswer_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "quantity":
+			out.Values[i] = ec._StoreAnswer_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "acknowledged":
+			out.Values[i] = ec._StoreAnswer_acknowledged(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "message":
+			out.Values[i] = ec._StoreAnswer_message(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "run":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._StoreAnswer_run(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var storeConnectionImplementors = []string{"StoreConnection"}
 
 func (ec *executionContext) _StoreConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Page[ent.Store]) graphql.Marshaler {
@@ -34529,6 +39992,11 @@ func (ec *executionContext) _TestStorePayload(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "tried":
+			out.Values[i] = ec._TestStorePayload_tried(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -34575,6 +40043,11 @@ func (ec *executionContext) _TestWarehousePayload(ctx context.Context, sel ast.S
 		case "userErrors":
 			out.Values[i] = ec._TestWarehousePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tried":
+			out.Values[i] = ec._TestWarehousePayload_tried(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -35421,6 +40894,61 @@ func (ec *executionContext) _WarehouseLevel(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var warehouseLevelAsOfImplementors = []string{"WarehouseLevelAsOf"}
+
+func (ec *executionContext) _WarehouseLevelAsOf(ctx context.Context, sel ast.SelectionSet, obj *model.WarehouseLevelAsOf) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, warehouseLevelAsOfImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WarehouseLevelAsOf")
+		case "warehouseId":
+			out.Values[i] = ec._WarehouseLevelAsOf_warehouseId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "warehouse":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._WarehouseLevelAsOf_warehouse(ctx, field, obj)
+				})
+		case "facility":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._WarehouseLevelAsOf_facility(ctx, field, obj)
+				})
+		case "sku":
+			out.Values[i] = ec._WarehouseLevelAsOf_sku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "figure":
+			out.Values[i] = ec._WarehouseLevelAsOf_figure(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var warehouseLevelConnectionImplementors = []string{"WarehouseLevelConnection"}
 
 func (ec *executionContext) _WarehouseLevelConnection(ctx context.Context, sel ast.SelectionSet, obj *model.Page[ent.WarehouseLevel]) graphql.Marshaler {
@@ -35490,6 +41018,61 @@ func (ec *executionContext) _WarehouseLevelEdge(ctx context.Context, sel ast.Sel
 			out.Values[i] = ec._WarehouseLevelEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var warehouseLevelSeriesImplementors = []string{"WarehouseLevelSeries"}
+
+func (ec *executionContext) _WarehouseLevelSeries(ctx context.Context, sel ast.SelectionSet, obj *model.WarehouseLevelSeries) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, warehouseLevelSeriesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WarehouseLevelSeries")
+		case "warehouseId":
+			out.Values[i] = ec._WarehouseLevelSeries_warehouseId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "warehouse":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._WarehouseLevelSeries_warehouse(ctx, field, obj)
+				})
+		case "facility":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._WarehouseLevelSeries_facility(ctx, field, obj)
+				})
+		case "sku":
+			out.Values[i] = ec._WarehouseLevelSeries_sku(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "points":
+			out.Values[i] = ec._WarehouseLevelSeries_points(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -36004,9 +41587,28 @@ func (ec *executionContext) marshalNBundleComponent2ᚖstockbridgeᚋentᚐBundl
 	return ec._BundleComponent(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNBundleComponentInput2ᚕᚖstockbridgeᚋgraphᚋmodelᚐBundleComponentInputᚄ(ctx context.Context, v any) ([]*model.BundleComponentInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.BundleComponentInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNBundleComponentInput2ᚖstockbridgeᚋgraphᚋmodelᚐBundleComponentInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalNBundleComponentInput2ᚖstockbridgeᚋgraphᚋmodelᚐBundleComponentInput(ctx context.Context, v any) (*model.BundleComponentInput, error) {
 	res, err := ec.unmarshalInputBundleComponentInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNBundlePreviewInput2stockbridgeᚋgraphᚋmodelᚐBundlePreviewInput(ctx context.Context, v any) (model.BundlePreviewInput, error) {
+	res, err := ec.unmarshalInputBundlePreviewInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNCancelSyncInput2stockbridgeᚋgraphᚋmodelᚐCancelSyncInput(ctx context.Context, v any) (model.CancelSyncInput, error) {
@@ -36183,6 +41785,30 @@ func (ec *executionContext) marshalNChannelLevel2ᚖstockbridgeᚋentᚐChannelL
 	return ec._ChannelLevel(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNChannelLevelAsOf2ᚕᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelAsOfᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ChannelLevelAsOf) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNChannelLevelAsOf2ᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelAsOf(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNChannelLevelAsOf2ᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelAsOf(ctx context.Context, sel ast.SelectionSet, v *model.ChannelLevelAsOf) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChannelLevelAsOf!")
+		return graphql.Null
+	}
+	return ec._ChannelLevelAsOf(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNChannelLevelConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[ent.ChannelLevel]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ChannelLevelConnection!")
@@ -36223,6 +41849,30 @@ func (ec *executionContext) unmarshalNChannelLevelOrderField2stockbridgeᚋgraph
 
 func (ec *executionContext) marshalNChannelLevelOrderField2stockbridgeᚋgraphᚋmodelᚐChannelLevelOrderField(ctx context.Context, sel ast.SelectionSet, v model.ChannelLevelOrderField) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNChannelLevelSeries2ᚕᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelSeriesᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ChannelLevelSeries) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNChannelLevelSeries2ᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelSeries(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNChannelLevelSeries2ᚖstockbridgeᚋgraphᚋmodelᚐChannelLevelSeries(ctx context.Context, sel ast.SelectionSet, v *model.ChannelLevelSeries) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChannelLevelSeries!")
+		return graphql.Null
+	}
+	return ec._ChannelLevelSeries(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNChannelLevelStatus2stockbridgeᚋentᚋschemaᚋenumᚐLevelStatus(ctx context.Context, v any) (enum.LevelStatus, error) {
@@ -36553,6 +42203,134 @@ func (ec *executionContext) marshalNEnableInventoryPayload2ᚖstockbridgeᚋgrap
 	return ec._EnableInventoryPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNExplainedContribution2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedContributionᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ExplainedContribution) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExplainedContribution2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedContribution(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNExplainedContribution2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedContribution(ctx context.Context, sel ast.SelectionSet, v *model.ExplainedContribution) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExplainedContribution!")
+		return graphql.Null
+	}
+	return ec._ExplainedContribution(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExplainedFigures2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedFiguresᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ExplainedFigures) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExplainedFigures2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedFigures(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNExplainedFigures2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedFigures(ctx context.Context, sel ast.SelectionSet, v *model.ExplainedFigures) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExplainedFigures!")
+		return graphql.Null
+	}
+	return ec._ExplainedFigures(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExplainedShare2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedShareᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ExplainedShare) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExplainedShare2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedShare(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNExplainedShare2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedShare(ctx context.Context, sel ast.SelectionSet, v *model.ExplainedShare) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExplainedShare!")
+		return graphql.Null
+	}
+	return ec._ExplainedShare(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExplainedStock2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedStockᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ExplainedStock) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExplainedStock2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedStock(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNExplainedStock2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedStock(ctx context.Context, sel ast.SelectionSet, v *model.ExplainedStock) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExplainedStock!")
+		return graphql.Null
+	}
+	return ec._ExplainedStock(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExplainedUnit2ᚕᚖstockbridgeᚋgraphᚋmodelᚐExplainedUnitᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ExplainedUnit) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNExplainedUnit2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedUnit(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNExplainedUnit2ᚖstockbridgeᚋgraphᚋmodelᚐExplainedUnit(ctx context.Context, sel ast.SelectionSet, v *model.ExplainedUnit) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExplainedUnit!")
+		return graphql.Null
+	}
+	return ec._ExplainedUnit(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNExplanation2ᚖstockbridgeᚋgraphᚋmodelᚐExplanation(ctx context.Context, sel ast.SelectionSet, v *model.Explanation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Explanation!")
+		return graphql.Null
+	}
+	return ec._Explanation(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNFacility2ᚕᚖstockbridgeᚋentᚐFacilityᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Facility) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -36575,6 +42353,21 @@ func (ec *executionContext) marshalNFacility2ᚖstockbridgeᚋentᚐFacility(ctx
 		return graphql.Null
 	}
 	return ec._Facility(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNHeldBackReason2stockbridgeᚋinternalᚋinventoryᚐReason(ctx context.Context, v any) (inventory.Reason, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := inventory.Reason(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHeldBackReason2stockbridgeᚋinternalᚋinventoryᚐReason(ctx context.Context, sel ast.SelectionSet, v inventory.Reason) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "HeldBackReason!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNID2int64(ctx context.Context, v any) (int64, error) {
@@ -36762,6 +42555,116 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 	return res
 }
 
+func (ec *executionContext) marshalNInventoryItemAsOf2ᚖstockbridgeᚋgraphᚋmodelᚐInventoryItemAsOf(ctx context.Context, sel ast.SelectionSet, v *model.InventoryItemAsOf) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InventoryItemAsOf!")
+		return graphql.Null
+	}
+	return ec._InventoryItemAsOf(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNLevelChange2ᚕᚖstockbridgeᚋinternalᚋdatabaseᚐLevelChangeᚄ(ctx context.Context, sel ast.SelectionSet, v []*database.LevelChange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLevelChange2ᚖstockbridgeᚋinternalᚋdatabaseᚐLevelChange(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNLevelChange2ᚖstockbridgeᚋinternalᚋdatabaseᚐLevelChange(ctx context.Context, sel ast.SelectionSet, v *database.LevelChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LevelChange!")
+		return graphql.Null
+	}
+	return ec._LevelChange(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNLevelChangeConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[database.LevelChange]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LevelChangeConnection!")
+		return graphql.Null
+	}
+	return ec._LevelChangeConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNLevelChangeEdge2ᚕᚖstockbridgeᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[database.LevelChange]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLevelChangeEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNLevelChangeEdge2ᚖstockbridgeᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[database.LevelChange]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LevelChangeEdge!")
+		return graphql.Null
+	}
+	return ec._LevelChangeEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNLevelChangeEffect2stockbridgeᚋgraphᚋmodelᚐLevelChangeEffect(ctx context.Context, v any) (model.LevelChangeEffect, error) {
+	var res model.LevelChangeEffect
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLevelChangeEffect2stockbridgeᚋgraphᚋmodelᚐLevelChangeEffect(ctx context.Context, sel ast.SelectionSet, v model.LevelChangeEffect) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNLevelHistory2ᚖstockbridgeᚋgraphᚋmodelᚐLevelHistory(ctx context.Context, sel ast.SelectionSet, v *model.LevelHistory) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LevelHistory!")
+		return graphql.Null
+	}
+	return ec._LevelHistory(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNLevelPoint2ᚕᚖstockbridgeᚋgraphᚋmodelᚐLevelPointᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.LevelPoint) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLevelPoint2ᚖstockbridgeᚋgraphᚋmodelᚐLevelPoint(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNLevelPoint2ᚖstockbridgeᚋgraphᚋmodelᚐLevelPoint(ctx context.Context, sel ast.SelectionSet, v *model.LevelPoint) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LevelPoint!")
+		return graphql.Null
+	}
+	return ec._LevelPoint(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNLevelState2stockbridgeᚋinternalᚋdatabaseᚐLevelState(ctx context.Context, sel ast.SelectionSet, v database.LevelState) graphql.Marshaler {
+	return ec._LevelState(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNLimitAction2stockbridgeᚋentᚋschemaᚋenumᚐLimitAction(ctx context.Context, v any) (enum.LimitAction, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := enum.LimitAction(tmp)
@@ -36841,6 +42744,11 @@ func (ec *executionContext) unmarshalNListingOrderField2stockbridgeᚋgraphᚋmo
 
 func (ec *executionContext) marshalNListingOrderField2stockbridgeᚋgraphᚋmodelᚐListingOrderField(ctx context.Context, sel ast.SelectionSet, v model.ListingOrderField) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) unmarshalNListingPreviewInput2stockbridgeᚋgraphᚋmodelᚐListingPreviewInput(ctx context.Context, v any) (model.ListingPreviewInput, error) {
+	res, err := ec.unmarshalInputListingPreviewInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNLocationLink2ᚕᚖstockbridgeᚋentᚐLocationLinkᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.LocationLink) graphql.Marshaler {
@@ -37137,6 +43045,11 @@ func (ec *executionContext) marshalNPartitionStrategyEdge2ᚖstockbridgeᚋgraph
 		return graphql.Null
 	}
 	return ec._PartitionStrategyEdge(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNPartitionStrategyInput2stockbridgeᚋgraphᚋmodelᚐPartitionStrategyInput(ctx context.Context, v any) (model.PartitionStrategyInput, error) {
+	res, err := ec.unmarshalInputPartitionStrategyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNPartitionStrategyOrderField2stockbridgeᚋgraphᚋmodelᚐPartitionStrategyOrderField(ctx context.Context, v any) (model.PartitionStrategyOrderField, error) {
@@ -37726,6 +43639,35 @@ func (ec *executionContext) marshalNString2string(ctx context.Context, sel ast.S
 	return res
 }
 
+func (ec *executionContext) unmarshalNString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNString2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNString2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNString2string(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNSyncMode2stockbridgeᚋentᚋschemaᚋenumᚐSyncMode(ctx context.Context, v any) (enum.SyncMode, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := enum.SyncMode(tmp)
@@ -38176,6 +44118,30 @@ func (ec *executionContext) marshalNWarehouseLevel2ᚖstockbridgeᚋentᚐWareho
 	return ec._WarehouseLevel(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNWarehouseLevelAsOf2ᚕᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelAsOfᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.WarehouseLevelAsOf) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNWarehouseLevelAsOf2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelAsOf(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNWarehouseLevelAsOf2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelAsOf(ctx context.Context, sel ast.SelectionSet, v *model.WarehouseLevelAsOf) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "WarehouseLevelAsOf!")
+		return graphql.Null
+	}
+	return ec._WarehouseLevelAsOf(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNWarehouseLevelConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[ent.WarehouseLevel]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "WarehouseLevelConnection!")
@@ -38235,6 +44201,30 @@ func (ec *executionContext) unmarshalNWarehouseLevelOrderField2stockbridgeᚋgra
 
 func (ec *executionContext) marshalNWarehouseLevelOrderField2stockbridgeᚋgraphᚋmodelᚐWarehouseLevelOrderField(ctx context.Context, sel ast.SelectionSet, v model.WarehouseLevelOrderField) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNWarehouseLevelSeries2ᚕᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelSeriesᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.WarehouseLevelSeries) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNWarehouseLevelSeries2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelSeries(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNWarehouseLevelSeries2ᚖstockbridgeᚋgraphᚋmodelᚐWarehouseLevelSeries(ctx context.Context, sel ast.SelectionSet, v *model.WarehouseLevelSeries) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "WarehouseLevelSeries!")
+		return graphql.Null
+	}
+	return ec._WarehouseLevelSeries(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNWarehouseOrderField2stockbridgeᚋgraphᚋmodelᚐWarehouseOrderField(ctx context.Context, v any) (model.WarehouseOrderField, error) {
@@ -38691,6 +44681,14 @@ func (ec *executionContext) unmarshalOConnectionWhere2ᚖstockbridgeᚋgraphᚋm
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalOCreateListingInput2ᚖstockbridgeᚋgraphᚋmodelᚐCreateListingInput(ctx context.Context, v any) (*model.CreateListingInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputCreateListingInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalODecimal2ᚖstring(ctx context.Context, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
@@ -38707,6 +44705,14 @@ func (ec *executionContext) marshalODecimal2ᚖstring(ctx context.Context, sel a
 	_ = ctx
 	res := model.MarshalDecimal(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalODeleteListingInput2ᚖstockbridgeᚋgraphᚋmodelᚐDeleteListingInput(ctx context.Context, v any) (*model.DeleteListingInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputDeleteListingInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOFacility2ᚖstockbridgeᚋentᚐFacility(ctx context.Context, sel ast.SelectionSet, v *ent.Facility) graphql.Marshaler {
@@ -38762,6 +44768,13 @@ func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel as
 	_ = sel
 	res := graphql.MarshalFloatContext(*v)
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) marshalOHeldBack2ᚖstockbridgeᚋgraphᚋmodelᚐHeldBack(ctx context.Context, sel ast.SelectionSet, v *model.HeldBack) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._HeldBack(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOHeldReport2ᚖstockbridgeᚋentᚐHeldReport(ctx context.Context, sel ast.SelectionSet, v *ent.HeldReport) graphql.Marshaler {
@@ -38919,6 +44932,21 @@ func (ec *executionContext) marshalOInventoryItem2ᚖstockbridgeᚋgraphᚋmodel
 		return graphql.Null
 	}
 	return ec._InventoryItem(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOLevelChangeWhere2ᚖstockbridgeᚋgraphᚋmodelᚐLevelChangeWhere(ctx context.Context, v any) (*model.LevelChangeWhere, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputLevelChangeWhere(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOLevelState2ᚖstockbridgeᚋinternalᚋdatabaseᚐLevelState(ctx context.Context, sel ast.SelectionSet, v *database.LevelState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._LevelState(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOListing2ᚖstockbridgeᚋentᚐListing(ctx context.Context, sel ast.SelectionSet, v *ent.Listing) graphql.Marshaler {
@@ -39234,6 +45262,13 @@ func (ec *executionContext) marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx conte
 	return ec._Store(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOStoreAnswer2ᚖstockbridgeᚋgraphᚋmodelᚐStoreAnswer(ctx context.Context, sel ast.SelectionSet, v *model.StoreAnswer) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StoreAnswer(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOStoreLimitInput2ᚕᚖstockbridgeᚋgraphᚋmodelᚐStoreLimitInputᚄ(ctx context.Context, v any) ([]*model.StoreLimitInput, error) {
 	if v == nil {
 		return nil, nil
@@ -39541,6 +45576,14 @@ func (ec *executionContext) unmarshalOTokenWhere2ᚖstockbridgeᚋgraphᚋmodel�
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputTokenWhere(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUpdateListingInput2ᚖstockbridgeᚋgraphᚋmodelᚐUpdateListingInput(ctx context.Context, v any) (*model.UpdateListingInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUpdateListingInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -53,6 +53,14 @@ type BundleComponentInput struct {
 	Quantity int64 `json:"quantity"`
 }
 
+// What a product is to consist of, for a preview.
+type BundlePreviewInput struct {
+	// The product's id.
+	ProductID string `json:"productId"`
+	// All its components. None: it is no bundle.
+	Components []*BundleComponentInput `json:"components"`
+}
+
 // A sync to stop.
 type CancelSyncInput struct {
 	// The run's id.
@@ -521,6 +529,58 @@ type EnableInventoryPayload struct {
 	UserErrors []*fault.Error `json:"userErrors"`
 }
 
+// What a warehouse reported of a SKU at one facility.
+type ExplainedFigures struct {
+	// The facility; null for reports that name none.
+	Facility *string `json:"facility,omitempty"`
+	// Units available; null where that is not reported.
+	Available *int64 `json:"available,omitempty"`
+	// Units on hand; null where that is not reported.
+	OnHand *int64 `json:"onHand,omitempty"`
+	// Units committed; null where that is not reported.
+	Committed *int64 `json:"committed,omitempty"`
+	// Units that count.
+	Figure int64 `json:"figure"`
+}
+
+// What a connection gives a store of one SKU's stock at one location.
+type ExplainedStock struct {
+	// The SKU, a component's where the level is of a bundle.
+	SKU string `json:"sku"`
+	// Units that one bundle holds; null where the level is of no bundle.
+	PerBundle *int64 `json:"perBundle,omitempty"`
+	// Units the store gets: the sum over `units`.
+	Share int64 `json:"share"`
+	// How many bundles the share makes; null where the level is of no bundle.
+	Bundles *int64 `json:"bundles,omitempty"`
+	// Whether no component of the bundle makes fewer.
+	Limiting bool `json:"limiting"`
+	// The units of partition that feed the level. Empty where nothing is reported.
+	Units []*ExplainedUnit `json:"units"`
+}
+
+// One unit of partition: all that a warehouse has of a SKU, or one facility of it.
+type ExplainedUnit struct {
+	// The facility; null where the unit is the whole warehouse, or of reports that name no facility.
+	Facility *string `json:"facility,omitempty"`
+	// Whether the unit is the whole warehouse.
+	Whole bool `json:"whole"`
+	// What was reported.
+	Levels []*ExplainedFigures `json:"levels"`
+	// Units that can be sold: the sum of the figures, not below 0.
+	Sellable int64 `json:"sellable"`
+	// Units that the strategy holds back first.
+	Buffer int64 `json:"buffer"`
+	// Units that are left to split.
+	Distributable int64 `json:"distributable"`
+	// Whether these are fewer than the strategy's minimum, so that no store gets any.
+	TooFew bool `json:"tooFew"`
+	// The stores that take part and what each gets, by priority, then age, of their connections.
+	Stores []*ExplainedShare `json:"stores"`
+	// Units that this store gets, as `stores` says.
+	Share int64 `json:"share"`
+}
+
 // Where in a CSV file each part of a level stands: the name of a header column, or a position from 1 in files without header.
 type FileColumns struct {
 	// The SKU.
@@ -722,6 +782,66 @@ type ImportCatalogPayload struct {
 	UserErrors []*fault.Error `json:"userErrors"`
 }
 
+// The levels of a SKU as they were at a time.
+type InventoryItemAsOf struct {
+	// The time.
+	At time.Time `json:"at"`
+	// Whether all activities since are still kept. Where not, what is left tells as far as it goes.
+	Complete bool `json:"complete"`
+	// From when on activities are kept; null where none were removed, or none are left.
+	KeptSince *time.Time `json:"keptSince,omitempty"`
+	// What counted at the warehouses.
+	WarehouseLevels []*WarehouseLevelAsOf `json:"warehouseLevels"`
+	// What stores should have shown: under its own or a translated SKU, and as a part of bundles.
+	ChannelLevels []*ChannelLevelAsOf `json:"channelLevels"`
+}
+
+// Which changes to tell. All that is given must hold.
+type LevelChangeWhere struct {
+	// Those of this store.
+	StoreID *string `json:"storeId,omitempty"`
+}
+
+// The levels of a SKU through time.
+type LevelHistory struct {
+	// Where the time begins.
+	From time.Time `json:"from"`
+	// Where it ends.
+	To time.Time `json:"to"`
+	// Whether all activities of that time are still kept. Where not, what is left tells as far as it goes.
+	Complete bool `json:"complete"`
+	// From when on activities are kept; null where none were removed, or none are left.
+	KeptSince *time.Time `json:"keptSince,omitempty"`
+	// At the warehouses, a series for each facility.
+	WarehouseLevels []*WarehouseLevelSeries `json:"warehouseLevels"`
+	// At the stores, a series for each location and channel SKU.
+	ChannelLevels []*ChannelLevelSeries `json:"channelLevels"`
+}
+
+// A level within one bucket of time.
+type LevelPoint struct {
+	// Where the bucket ends, which belongs to it; it begins after the end of the one before.
+	At time.Time `json:"at"`
+	// Units at its end; null where there was no level yet, it was held back, or the time is still to come.
+	Value *int64 `json:"value,omitempty"`
+	// The fewest units within it, those it began with included; null where there were none to speak of.
+	Min *int64 `json:"min,omitempty"`
+	// The most units within it, those it began with included; null where there were none to speak of.
+	Max *int64 `json:"max,omitempty"`
+	// Whether the level was held back at its end.
+	Excluded bool `json:"excluded"`
+}
+
+// What is to be done to a listing, for a preview.
+type ListingPreviewInput struct {
+	// As in `createListing`.
+	Create *CreateListingInput `json:"create,omitempty"`
+	// As in `updateListing`.
+	Update *UpdateListingInput `json:"update,omitempty"`
+	// As in `deleteListing`.
+	Delete *DeleteListingInput `json:"delete,omitempty"`
+}
+
 // Which listings to list. All that is given must hold.
 type ListingWhere struct {
 	// Those of this merchant.
@@ -798,6 +918,31 @@ type PartitionShareInput struct {
 	Cap *int64 `json:"cap,omitempty"`
 	// FIXED: what it takes, 0 or more. Left out: 0.
 	Quantity *int64 `json:"quantity,omitempty"`
+}
+
+// A partition strategy to preview: one that is to change, or a new one.
+type PartitionStrategyInput struct {
+	// The strategy that is to change; what is left out stays as it is. Left out: a new one.
+	PartitionStrategyID *string `json:"partitionStrategyId,omitempty"`
+	// The warehouse of a new strategy.
+	WarehouseID *string `json:"warehouseId,omitempty"`
+	// The `version` of the strategy that the change is made against, as in `updatePartitionStrategy`. Left out: not checked.
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	// Its name. It may be left out, for it changes no level.
+	Name *string `json:"name,omitempty"`
+	// What to set aside before splitting; null for nothing.
+	Buffer graphql.Omittable[*PartitionBufferInput] `json:"buffer,omitempty"`
+	// With less than this left to split every store gets 0. A new one's default is 0.
+	MinimumDistributable *int64 `json:"minimumDistributable,omitempty"`
+	// How what is left is split. A new one's default is EQUAL.
+	Distribution *enum.Distribution `json:"distribution,omitempty"`
+	// Where units go that an EQUAL or WEIGHTED split leaves over. A new one's default is SPREAD.
+	Remainder *enum.Remainder `json:"remainder,omitempty"`
+	// All it says of stores.
+	Shares []*PartitionShareInput `json:"shares,omitempty"`
+	// Whether it applies. A new one does unless this is false; one that is to change stays as it is where this is left out. Of the active one,
+	// false previews how it is without a strategy.
+	Active *bool `json:"active,omitempty"`
 }
 
 // Which partition strategies to list. All that is given must hold.
@@ -1126,6 +1271,8 @@ type TestStorePayload struct {
 	DurationMs *int64 `json:"durationMs,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+	// What was asked, and where; null where nothing was.
+	Tried *string `json:"tried,omitempty"`
 }
 
 // A warehouse to test.
@@ -1144,6 +1291,8 @@ type TestWarehousePayload struct {
 	DurationMs *int64 `json:"durationMs,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+	// What was asked, and where; null where nothing was.
+	Tried *string `json:"tried,omitempty"`
 }
 
 // Which tokens to list. All that is given must hold.
@@ -1657,6 +1806,67 @@ func (e *ConnectionOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e ConnectionOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What becomes of a channel level.
+type LevelChangeEffect string
+
+const (
+	// It is new, or was held back until now.
+	LevelChangeEffectAppears LevelChangeEffect = "APPEARS"
+	// It stays, with another quantity or for another product.
+	LevelChangeEffectChanges LevelChangeEffect = "CHANGES"
+	// It is held back from now on.
+	LevelChangeEffectExcluded LevelChangeEffect = "EXCLUDED"
+)
+
+var AllLevelChangeEffect = []LevelChangeEffect{
+	LevelChangeEffectAppears,
+	LevelChangeEffectChanges,
+	LevelChangeEffectExcluded,
+}
+
+func (e LevelChangeEffect) IsValid() bool {
+	switch e {
+	case LevelChangeEffectAppears, LevelChangeEffectChanges, LevelChangeEffectExcluded:
+		return true
+	}
+	return false
+}
+
+func (e LevelChangeEffect) String() string {
+	return string(e)
+}
+
+func (e *LevelChangeEffect) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = LevelChangeEffect(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid LevelChangeEffect", str)
+	}
+	return nil
+}
+
+func (e LevelChangeEffect) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *LevelChangeEffect) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e LevelChangeEffect) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"stockbridge/ent"
+	"stockbridge/internal/database"
 )
 
 // Page is one page of a list of rows (Relay: a connection).
@@ -47,6 +48,9 @@ type (
 	ChannelLevelEdge            = Edge[ent.ChannelLevel]
 	ConnectionConnection        = Page[ent.Connection]
 	ConnectionEdge              = Edge[ent.Connection]
+	LevelChangeConnection       = Page[database.LevelChange]
+	LevelChangeEdge             = Edge[database.LevelChange]
+
 	ImportProblemConnection     = Page[ent.ImportProblem]
 	ImportProblemEdge           = Edge[ent.ImportProblem]
 	ListingConnection           = Page[ent.Listing]

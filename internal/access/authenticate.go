@@ -11,18 +11,22 @@ import (
 
 // Authenticator tells who the bearer of a token is (spec 5.3). It is safe for concurrent use.
 type Authenticator struct {
-	db  *database.DB
-	log *slog.Logger
+	db     *database.DB
+	issuer *Issuer
+	log    *slog.Logger
 }
 
-// NewAuthenticator looks tokens up in a database.
-func NewAuthenticator(db *database.DB, log *slog.Logger) *Authenticator {
-	return &Authenticator{db, log}
+// NewAuthenticator looks tokens up in a database, and lets an issuer's JWTs in; nil is none.
+func NewAuthenticator(db *database.DB, issuer *Issuer, log *slog.Logger) *Authenticator {
+	return &Authenticator{db, issuer, log}
 }
 
 // Authenticate finds who a secret belongs to. The error is a fault with code UNAUTHENTICATED for a secret that is none, and
 // for a token that is unknown, revoked or expired.
 func (a *Authenticator) Authenticate(ctx context.Context, secret string) (*Viewer, error) {
+	if a.issuer != nil && looksLikeJWT(secret) {
+		return a.issuer.authenticate(ctx, secret)
+	}
 	if err := CheckSecret(secret); err != nil {
 		return nil, err
 	}

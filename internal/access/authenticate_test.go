@@ -23,7 +23,7 @@ func TestAuthenticate(t *testing.T) {
 		t.Run(name, func(t *testing.T) { // one after the other, for they share the clock
 			later.Store(0)
 			db := dbtest.Open(t, name, database.Options{Now: clock})
-			a := NewAuthenticator(db, slog.New(slog.DiscardHandler))
+			a := NewAuthenticator(db, nil, slog.New(slog.DiscardHandler))
 			var merchants []int64
 			for _, name := range []string{"B", "A"} {
 				m, err := db.CreateMerchant(t.Context(), database.CreateMerchant{Name: name})

@@ -22,7 +22,7 @@ const (
 
 // Viewer is who is asking. Nil is nobody, who sees nothing.
 type Viewer struct {
-	TokenID     int64
+	TokenID     int64 // below 0: the bearer of an issuer's JWT
 	Name        string
 	Role        Role
 	MerchantIDs []int64   // ascending; means nothing for an ADMIN

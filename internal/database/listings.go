@@ -43,33 +43,43 @@ type UpdateListing struct {
 // channelSku; OUT_OF_RANGE of maxQuantity; TOO_LONG or INVALID of name, price, weight, imageUrl and description.
 func (db *DB) CreateListing(ctx context.Context, in CreateListing) (*ent.Listing, error) {
 	return change(ctx, db, in.MerchantID, "create a listing", func(t *tx) (*ent.Listing, error) {
-		var c check
-		if _, err := t.store(ctx, in.MerchantID, in.StoreID); c.keep(err) != nil {
-			return nil, err
-		}
-		p, err := t.listed(ctx, &c, in.MerchantID, in.SKU)
+		want, err := t.newListing(ctx, in)
 		if err != nil {
 			return nil, err
 		}
-		channelSKU, err := t.channelSKU(ctx, &c, &ent.Listing{MerchantID: in.MerchantID, StoreID: in.StoreID}, p, in.ChannelSKU)
-		if err != nil {
-			return nil, err
-		}
-		within(&c, "maxQuantity", in.MaxQuantity, 0, maxUnits)
-		create := t.ent.Listing.Create().SetMerchantID(in.MerchantID).SetStoreID(in.StoreID).SetChannelSku(channelSKU).
-			SetNillableInventoryEnabled(in.InventoryEnabled).SetNillableMaxQuantity(in.MaxQuantity).
-			SetNillableName(c.optional("name", in.Name, maxText)).SetNillablePrice(c.price(in.Price)).
-			SetNillableWeight(c.weight(in.Weight)).SetNillableImageURL(c.webAddress("imageUrl", in.ImageURL)).
-			SetNillableDescription(c.description(in.Description))
-		if err := c.faults.Or(); err != nil {
-			return nil, err
-		}
-		if err := t.markSKUs(ctx, in.MerchantID, p.Sku, channelSKU); err != nil {
+		if err := t.markSKUs(ctx, in.MerchantID, want.Edges.Product.Sku, want.ChannelSku); err != nil {
 			return nil, err
 		}
 		now := db.Now()
-		return create.SetProductID(p.ID).SetCreatedAt(now).SetUpdatedAt(now).Save(ctx)
+		return t.ent.Listing.Create().SetMerchantID(want.MerchantID).SetStoreID(want.StoreID).SetProductID(want.ProductID).SetChannelSku(want.ChannelSku).
+			SetInventoryEnabled(want.InventoryEnabled).SetNillableMaxQuantity(want.MaxQuantity).
+			SetNillableName(want.Name).SetNillablePrice(want.Price).SetNillableWeight(want.Weight).SetNillableImageURL(want.ImageURL).
+			SetNillableDescription(want.Description).SetCreatedAt(now).SetUpdatedAt(now).Save(ctx)
 	})
+}
+
+// newListing checks a listing and makes it ready for storing. It comes with its product.
+func (t *tx) newListing(ctx context.Context, in CreateListing) (*ent.Listing, error) {
+	var c check
+	if _, err := t.store(ctx, in.MerchantID, in.StoreID); c.keep(err) != nil {
+		return nil, err
+	}
+	want := &ent.Listing{MerchantID: in.MerchantID, StoreID: in.StoreID, InventoryEnabled: in.InventoryEnabled == nil || *in.InventoryEnabled, MaxQuantity: in.MaxQuantity}
+	p, err := t.listed(ctx, &c, in.MerchantID, in.SKU)
+	if err != nil {
+		return nil, err
+	}
+	if want.ChannelSku, err = t.channelSKU(ctx, &c, want, p, in.ChannelSKU); err != nil {
+		return nil, err
+	}
+	within(&c, "maxQuantity", in.MaxQuantity, 0, maxUnits)
+	want.Name, want.Price, want.Weight = c.optional("name", in.Name, maxText), c.price(in.Price), c.weight(in.Weight)
+	want.ImageURL, want.Description = c.webAddress("imageUrl", in.ImageURL), c.optional("description", in.Description, 65535)
+	if err := c.faults.Or(); err != nil {
+		return nil, err
+	}
+	want.ProductID, want.Edges.Product = p.ID, p
+	return want, nil
 }
 
 // UpdateListing changes a listing. Faults: those of CreateListing, NOT_FOUND and STALE_VERSION.
@@ -79,57 +89,71 @@ func (db *DB) UpdateListing(ctx context.Context, merchantID, id int64, in Update
 		if err != nil {
 			return nil, err
 		}
-		if err := upToDate(in.ExpectedVersion, row.Version); err != nil {
+		want, err := t.changedListing(ctx, row, in)
+		if err != nil {
 			return nil, err
 		}
-		var c check
-		u := row.Update().SetUpdatedAt(db.Now()).AddVersion(1)
-		p, channelSKU := row.Edges.Product, row.ChannelSku
-		if in.SKU != nil {
-			if p, err = t.listed(ctx, &c, merchantID, *in.SKU); err != nil {
+		if want.ProductID != row.ProductID || want.ChannelSku != row.ChannelSku || want.InventoryEnabled != row.InventoryEnabled || !equal(want.MaxQuantity, row.MaxQuantity) {
+			if err := t.markSKUs(ctx, merchantID, row.Edges.Product.Sku, want.Edges.Product.Sku, row.ChannelSku, want.ChannelSku); err != nil {
 				return nil, err
 			}
 		}
-		if in.ChannelSKU != nil {
-			if channelSKU, err = t.channelSKU(ctx, &c, row, p, *in.ChannelSKU); err != nil {
-				return nil, err
-			}
-		}
-		enabled := row.InventoryEnabled
-		if in.InventoryEnabled != nil {
-			enabled = *in.InventoryEnabled
-		}
-		limit := row.MaxQuantity
-		if in.MaxQuantity.Set {
-			limit = in.MaxQuantity.Value
-			within(&c, "maxQuantity", limit, 0, maxUnits)
-			put(limit, u.SetMaxQuantity, u.ClearMaxQuantity)
-		}
-		if in.Name.Set {
-			put(c.optional("name", in.Name.Value, maxText), u.SetName, u.ClearName)
-		}
-		if in.Price.Set {
-			put(c.price(in.Price.Value), u.SetPrice, u.ClearPrice)
-		}
-		if in.Weight.Set {
-			put(c.weight(in.Weight.Value), u.SetWeight, u.ClearWeight)
-		}
-		if in.ImageURL.Set {
-			put(c.webAddress("imageUrl", in.ImageURL.Value), u.SetImageURL, u.ClearImageURL)
-		}
-		if in.Description.Set {
-			put(c.description(in.Description.Value), u.SetDescription, u.ClearDescription)
-		}
-		if err := c.faults.Or(); err != nil {
-			return nil, err
-		}
-		if p.ID != row.ProductID || channelSKU != row.ChannelSku || enabled != row.InventoryEnabled || !equal(limit, row.MaxQuantity) {
-			if err := t.markSKUs(ctx, merchantID, row.Edges.Product.Sku, p.Sku, row.ChannelSku, channelSKU); err != nil {
-				return nil, err
-			}
-		}
-		return u.SetProductID(p.ID).SetChannelSku(channelSKU).SetInventoryEnabled(enabled).Save(ctx)
+		u := row.Update().SetUpdatedAt(db.Now()).AddVersion(1).SetProductID(want.ProductID).SetChannelSku(want.ChannelSku).SetInventoryEnabled(want.InventoryEnabled)
+		put(want.MaxQuantity, u.SetMaxQuantity, u.ClearMaxQuantity)
+		put(want.Name, u.SetName, u.ClearName)
+		put(want.Price, u.SetPrice, u.ClearPrice)
+		put(want.Weight, u.SetWeight, u.ClearWeight)
+		put(want.ImageURL, u.SetImageURL, u.ClearImageURL)
+		put(want.Description, u.SetDescription, u.ClearDescription)
+		return u.Save(ctx)
 	})
+}
+
+// changedListing checks a change, and gives the listing as it is to be, with its product.
+func (t *tx) changedListing(ctx context.Context, row *ent.Listing, in UpdateListing) (*ent.Listing, error) {
+	if err := upToDate(in.ExpectedVersion, row.Version); err != nil {
+		return nil, err
+	}
+	var c check
+	want := *row
+	if in.SKU != nil {
+		p, err := t.listed(ctx, &c, row.MerchantID, *in.SKU)
+		if err != nil {
+			return nil, err
+		}
+		if want.Edges.Product = p; p != nil {
+			want.ProductID = p.ID
+		}
+	}
+	if in.ChannelSKU != nil {
+		var err error
+		if want.ChannelSku, err = t.channelSKU(ctx, &c, row, want.Edges.Product, *in.ChannelSKU); err != nil {
+			return nil, err
+		}
+	}
+	if in.InventoryEnabled != nil {
+		want.InventoryEnabled = *in.InventoryEnabled
+	}
+	if in.MaxQuantity.Set {
+		want.MaxQuantity = in.MaxQuantity.Value
+		within(&c, "maxQuantity", want.MaxQuantity, 0, maxUnits)
+	}
+	if in.Name.Set {
+		want.Name = c.optional("name", in.Name.Value, maxText)
+	}
+	if in.Price.Set {
+		want.Price = c.price(in.Price.Value)
+	}
+	if in.Weight.Set {
+		want.Weight = c.weight(in.Weight.Value)
+	}
+	if in.ImageURL.Set {
+		want.ImageURL = c.webAddress("imageUrl", in.ImageURL.Value)
+	}
+	if in.Description.Set {
+		want.Description = c.optional("description", in.Description.Value, 65535)
+	}
+	return &want, c.faults.Or()
 }
 
 // DeleteListing takes a listing away. Fault: NOT_FOUND.

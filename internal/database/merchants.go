@@ -2,6 +2,9 @@ package database
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"stockbridge/ent"
 	"stockbridge/ent/bundlecomponent"
@@ -101,4 +104,19 @@ func (t *tx) merchantName(ctx context.Context, name string, id int64) (string, e
 	}
 	c.free("name", name, "merchant", taken)
 	return name, c.faults.Or()
+}
+
+// MerchantsNamed are the ids, ascending, of those merchants that have one of the names or ids. Others are passed over.
+func (db *DB) MerchantsNamed(ctx context.Context, names []string, ids []int64) ([]int64, error) {
+	var sound []string
+	for _, n := range names {
+		if utf8.ValidString(n) && !strings.ContainsRune(n, 0) { // else PostgreSQL fails
+			sound = append(sound, n)
+		}
+	}
+	found, err := db.reader.Merchant.Query().Where(merchant.Or(merchant.NameIn(sound...), merchant.IDIn(ids...))).Order(ent.Asc(merchant.FieldID)).IDs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find merchants by name: %w", err)
+	}
+	return found, nil
 }

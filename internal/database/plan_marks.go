@@ -2,6 +2,8 @@ package database
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,4 +43,63 @@ func (t *tx) markMerchant(ctx context.Context, merchantID int64) error {
 		return fmt.Errorf("mark a merchant to be planned: %w", err)
 	}
 	return nil
+}
+
+// PlanMark is a durable demand to plan: of one SKU, of all a warehouse feeds (SKU ""), or of the whole merchant (SKU "" and no warehouse).
+type PlanMark struct {
+	ID        int64
+	SKU       string
+	Warehouse Int
+}
+
+// PlanMarks are those of a merchant, the oldest first, at most limit.
+func (db *DB) PlanMarks(ctx context.Context, merchantID int64, limit int) (marks []PlanMark, err error) {
+	rows, err := db.write.QueryContext(ctx, db.rebind("SELECT id, sku, warehouse_id FROM plan_marks WHERE merchant_id = ? ORDER BY id LIMIT ?"), merchantID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read plan marks: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var m PlanMark
+		if err := rows.Scan(&m.ID, &m.SKU, &m.Warehouse); err != nil {
+			return nil, fmt.Errorf("read plan marks: %w", err)
+		}
+		marks = append(marks, m)
+	}
+	return marks, rows.Err()
+}
+
+// Planned takes marks away that have been met.
+func (db *DB) Planned(ctx context.Context, ids ...int64) error {
+	for chunk := range slices.Chunk(ids, 10_000) {
+		query, arg := "DELETE FROM plan_marks WHERE id = ANY(?)", any(chunk)
+		if db.pool == nil {
+			list, err := json.Marshal(chunk)
+			if err != nil {
+				return err
+			}
+			query, arg = "DELETE FROM plan_marks WHERE id IN (SELECT value FROM json_each(?))", string(list)
+		}
+		if _, err := db.write.ExecContext(ctx, db.rebind(query), arg); err != nil {
+			return fmt.Errorf("take plan marks away: %w", err)
+		}
+	}
+	return nil
+}
+
+// MerchantsToPlan are the merchants with plan marks.
+func (db *DB) MerchantsToPlan(ctx context.Context) (ids []int64, err error) {
+	rows, err := db.write.QueryContext(ctx, "SELECT DISTINCT merchant_id FROM plan_marks ORDER BY merchant_id")
+	if err != nil {
+		return nil, fmt.Errorf("read plan marks: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read plan marks: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
 }

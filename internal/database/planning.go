@@ -2,109 +2,13 @@ package database
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"stockbridge/ent"
-	"stockbridge/ent/connection"
-	"stockbridge/ent/locationlink"
-	"stockbridge/ent/partitionstrategy"
 	"stockbridge/ent/schema/enum"
-	"stockbridge/ent/store"
-	"stockbridge/ent/storelimit"
-	"stockbridge/ent/storelocation"
-	"stockbridge/ent/warehouse"
 	"stockbridge/internal/inventory"
 )
-
-// world is what the rules need to know of a merchant, read inside the transaction that plans by it.
-type world struct {
-	setup     inventory.Setup
-	stores    map[int64]*ent.Store
-	locations map[int64]map[string]int64 // by store and code
-}
-
-func (t *tx) world(ctx context.Context, merchantID int64) (*world, error) {
-	w := &world{stores: map[int64]*ent.Store{}, locations: map[int64]map[string]int64{}}
-	warehouses, err := t.ent.Warehouse.Query().Where(warehouse.MerchantID(merchantID)).Select(warehouse.FieldQuantitySource).All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	strategies, err := t.ent.PartitionStrategy.Query().Where(partitionstrategy.MerchantID(merchantID), partitionstrategy.Active(true)).WithShares().All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	active := map[int64]*inventory.Strategy{}
-	for _, s := range strategies {
-		active[s.WarehouseID] = Strategy(s)
-	}
-	for _, row := range warehouses {
-		w.setup.Warehouses = append(w.setup.Warehouses, inventory.Warehouse{ID: row.ID, Source: inventory.QuantitySource(row.QuantitySource), Strategy: active[row.ID]})
-	}
-
-	stores, err := t.ent.Store.Query().Where(store.MerchantID(merchantID)).Select(store.FieldScope, store.FieldOnExclude, store.FieldPushing).All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	limits, err := t.ent.StoreLimit.Query().Where(storelimit.MerchantID(merchantID)).Order(storelimit.ByPosition()).All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	perStore := map[int64][]inventory.Limit{}
-	for _, l := range limits {
-		perStore[l.StoreID] = append(perStore[l.StoreID], inventory.Limit{Pattern: l.Pattern, Action: inventory.Action(l.Action)})
-	}
-	for _, row := range stores {
-		w.stores[row.ID] = row
-		w.setup.Stores = append(w.setup.Stores, inventory.Store{ID: row.ID, Scope: inventory.Scope(row.Scope), Limits: perStore[row.ID]})
-	}
-	locations, err := t.ent.StoreLocation.Query().Where(storelocation.MerchantID(merchantID)).All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range locations {
-		if w.locations[l.StoreID] == nil {
-			w.locations[l.StoreID] = map[string]int64{}
-		}
-		w.locations[l.StoreID][l.Code] = l.ID
-	}
-
-	connections, err := t.ent.Connection.Query().Where(connection.MerchantID(merchantID)).All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	links, err := t.ent.LocationLink.Query().Where(locationlink.MerchantID(merchantID)).WithFacility().WithLocation().All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	perConnection := map[int64][]inventory.Link{}
-	for _, l := range links {
-		perConnection[l.ConnectionID] = append(perConnection[l.ConnectionID], inventory.Link{Facility: l.Edges.Facility.Code, Location: l.Edges.Location.Code})
-	}
-	for _, c := range connections {
-		w.setup.Connections = append(w.setup.Connections, inventory.Connection{ID: c.ID, Warehouse: c.WarehouseID, Store: c.StoreID, Priority: c.Priority,
-			Enabled: c.Enabled, InventoryEnabled: c.InventoryEnabled, Links: perConnection[c.ID]})
-	}
-	return w, nil
-}
-
-// Strategy is a stored strategy as the rules take it; its shares have to be loaded.
-func Strategy(s *ent.PartitionStrategy) *inventory.Strategy {
-	out := &inventory.Strategy{MinimumDistributable: s.MinimumDistributable, Distribution: inventory.Distribution(s.Distribution), Remainder: inventory.Remainder(s.Remainder)}
-	switch s.BufferType {
-	case enum.PercentageBuffer:
-		out.Buffer = inventory.Buffer{Kind: inventory.PercentageBuffer, Percentage: inventory.Percentage(s.BufferBasisPoints)}
-	case enum.FixedBuffer:
-		out.Buffer = inventory.Buffer{Kind: inventory.FixedQuantityBuffer, Quantity: s.BufferQuantity}
-	}
-	for _, share := range s.Edges.Shares {
-		out.Shares = append(out.Shares, inventory.Share{Store: share.StoreID, Weight: share.Weight, Cap: share.Cap, Quantity: share.Quantity})
-	}
-	return out
-}
 
 // Plan works out anew the channel levels of all stores that these product or warehouse SKUs bear on, and stores what
 // moved. It is one transaction under the merchant's planning lock, so two plans of one SKU never mix. run is named in the
@@ -135,7 +39,7 @@ func (t *tx) plan(ctx context.Context, merchantID int64, run Int, skus []string,
 	if err != nil {
 		return 0, fmt.Errorf("read the setup: %w", err)
 	}
-	outputs, related, catalog, err := t.catalog(ctx, merchantID, skus)
+	outputs, related, catalog, err := t.catalog(ctx, merchantID, skus, supposed{})
 	if err != nil {
 		return 0, err
 	}
@@ -145,120 +49,6 @@ func (t *tx) plan(ctx context.Context, merchantID int64, run Int, skus []string,
 	}
 	targets := inventory.NewRules(w.setup).Plan(catalog, levels, outputs)
 	return t.bring(ctx, merchantID, run, w, outputs, targets, byKey)
-}
-
-// catalog reads what bears on the SKUs: which others are to be planned with them (outputs), all that bear on those
-// (related), and the bundles and listings among them.
-func (t *tx) catalog(ctx context.Context, merchantID int64, skus []string) (outputs, related []string, cat inventory.Catalog, err error) {
-	bundles := map[string]inventory.Product{}
-	// Twice two steps: from the SKUs to their bundles and components and from there to the bundles of those, first for
-	// what is to be planned, then for what bears on it.
-	outputs, related = skus, skus
-	for _, set := range []*[]string{&outputs, &related} {
-		next := outputs
-		for range 2 {
-			if next, err = t.bundles(ctx, merchantID, next, bundles); err != nil {
-				return nil, nil, cat, fmt.Errorf("read bundles: %w", err)
-			}
-			if len(next) == 0 {
-				break
-			}
-		}
-		cat.Products = cat.Products[:0]
-		for _, b := range bundles {
-			cat.Products = append(cat.Products, b)
-		}
-		*set = inventory.NewBundles(cat.Products).Related(outputs)
-	}
-	if cat.Listings, err = t.listings(ctx, merchantID, related); err != nil {
-		return nil, nil, cat, fmt.Errorf("read listings: %w", err)
-	}
-	return outputs, related, cat, nil
-}
-
-// bundles adds the bundles that are, or contain, one of the SKUs, and answers the SKUs they bring in.
-func (t *tx) bundles(ctx context.Context, merchantID int64, skus []string, into map[string]inventory.Product) (added []string, err error) {
-	among, arg := t.db.among("p.sku", skus)
-	known := make(map[string]bool, len(skus))
-	for _, s := range skus {
-		known[s] = true
-	}
-	var last string
-	found := map[string]inventory.Product{}
-	err = t.each(ctx, `SELECT b.sku, c.sku, bc.quantity FROM bundle_components bc JOIN products b ON b.id = bc.bundle_id JOIN products c ON c.id = bc.component_id
-		WHERE bc.bundle_id IN (SELECT x.bundle_id FROM products p JOIN bundle_components x ON x.bundle_id = p.id WHERE p.merchant_id = ? AND `+among+`
-			UNION SELECT x.bundle_id FROM products p JOIN bundle_components x ON x.component_id = p.id WHERE p.merchant_id = ? AND `+among+`)
-		ORDER BY b.sku, c.sku`, []any{merchantID, arg, merchantID, arg}, func(scan func(...any) error) error {
-		var bundle string
-		var c inventory.Component
-		if err := scan(&bundle, &c.SKU, &c.Quantity); err != nil {
-			return err
-		}
-		if bundle != last && !known[bundle] {
-			added = append(added, bundle)
-		}
-		if !known[c.SKU] {
-			known[c.SKU] = true
-			added = append(added, c.SKU)
-		}
-		last = bundle
-		p := found[bundle]
-		p.SKU, p.Components = bundle, append(p.Components, c)
-		found[bundle] = p
-		return nil
-	})
-	for sku, p := range found {
-		into[sku] = p
-	}
-	return added, err
-}
-
-// listings reads the listings of the SKUs' products, and those whose channel SKU is one of the SKUs (spec 4.3).
-func (t *tx) listings(ctx context.Context, merchantID int64, skus []string) (out []inventory.Listing, err error) {
-	seen := map[int64]bool{}
-	for _, column := range []string{"p.sku", "l.channel_sku"} {
-		among, arg := t.db.among(column, skus)
-		err := t.each(ctx, "SELECT l.id, l.store_id, p.sku, l.channel_sku, l.inventory_enabled, l.max_quantity FROM listings l JOIN products p ON p.id = l.product_id WHERE "+column[:1]+".merchant_id = ? AND "+among,
-			[]any{merchantID, arg}, func(scan func(...any) error) error {
-				var l inventory.Listing
-				var limit Int
-				if err := scan(&l.ID, &l.Store, &l.SKU, &l.ChannelSKU, &l.InventoryEnabled, &limit); err != nil {
-					return err
-				}
-				if limit.Valid {
-					l.MaxQuantity = &limit.Int64
-				}
-				if !seen[l.ID] {
-					seen[l.ID] = true
-					out = append(out, l)
-				}
-				return nil
-			})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func (t *tx) levelsOf(ctx context.Context, merchantID int64, skus []string) (out []inventory.Level, err error) {
-	among, arg := t.db.among("sku", skus)
-	err = t.each(ctx, "SELECT warehouse_id, facility_code, sku, available, on_hand, committed FROM warehouse_levels WHERE merchant_id = ? AND "+among, []any{merchantID, arg}, func(scan func(...any) error) error {
-		var key LevelKey
-		var f Figures
-		var warehouseID int64
-		if err := scan(&warehouseID, &key.Facility, &key.SKU, &f.Available, &f.OnHand, &f.Committed); err != nil {
-			return err
-		}
-		l := f.Level()
-		l.Warehouse, l.Facility, l.SKU = warehouseID, key.Facility, key.SKU
-		out = append(out, l)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read warehouse levels: %w", err)
-	}
-	return out, nil
 }
 
 // channelKey names a channel level.
@@ -295,60 +85,88 @@ func (t *tx) channelRows(ctx context.Context, into map[channelKey]channelRow, qu
 	return nil
 }
 
-// bring brings the stored channel levels of the outputs to the targets.
-func (t *tx) bring(ctx context.Context, merchantID int64, run Int, w *world, outputs []string, targets []inventory.Target, byKey bool) (int64, error) {
-	rows := map[channelKey]channelRow{}
-	among, arg := t.db.among("sku", outputs)
-	if err := t.channelRows(ctx, rows, "WHERE merchant_id = ? AND "+among, merchantID, arg); err != nil {
-		return 0, err
-	}
-	if byKey {
-		if err := t.rowsByKey(ctx, rows, targets); err != nil {
-			return 0, err
-		}
-	}
-	now := t.db.Now()
-	var inserts []inventory.Target
-	var updates []channelRow
-	var facts []Fact
-	for _, target := range targets {
-		key := channelKey{target.Store, target.ChannelSKU, target.Location}
-		fact := Fact{SKU: target.SKU, ChannelSKU: target.ChannelSKU, Store: IntOf(target.Store), Location: w.location(target.Store, target.Location), Run: run}
+// move is a channel level that is not as it is to be.
+type move struct {
+	channelKey
+	old, to channelRow // old.id is 0 where the level is new
+}
+
+// moves pairs the rows that stand with the targets. A row of a planned SKU that has no target is held back (spec 3.6).
+func (w *world) moves(rows map[channelKey]channelRow, targets []inventory.Target, planned func(sku string) bool) (moves []move) {
+	for _, n := range targets {
+		key := channelKey{n.Store, n.ChannelSKU, n.Location}
 		old, stands := rows[key]
 		delete(rows, key)
-		if !stands {
-			inserts = append(inserts, target)
-			fact.Kind, fact.After = enum.QuantityChanged, IntOf(target.Quantity)
-			facts = append(facts, fact)
-			continue
-		}
 		row := old
-		row.sku, row.quantity, row.committed, row.listing = target.SKU, target.Quantity, Int{Int64: target.Committed.Units, Valid: target.Committed.Known}, Int{Int64: target.Listing, Valid: target.Listing != 0}
-		row.settle(old, w.stores[target.Store].Pushing)
-		if row == old {
-			continue
+		row.sku, row.quantity, row.committed, row.listing = n.SKU, n.Quantity, Int{Int64: n.Committed.Units, Valid: n.Committed.Known}, Int{Int64: n.Listing, Valid: n.Listing != 0}
+		if stands {
+			row.settle(old, w.stores[n.Store].Pushing)
+		} else {
+			row.status = enum.Pending
 		}
-		updates = append(updates, row)
-		if row.quantity != old.quantity || old.status == enum.LevelExcluded {
-			fact.Kind, fact.Before, fact.After = enum.QuantityChanged, IntOf(old.quantity), IntOf(row.quantity)
-			facts = append(facts, fact)
+		if row != old {
+			moves = append(moves, move{key, old, row})
 		}
 	}
 	for key, old := range rows {
-		if byKey && !slices.Contains(outputs, old.sku) || old.status == enum.LevelExcluded {
+		if planned(old.sku) && old.status != enum.LevelExcluded {
+			moves = append(moves, move{key, old, old.exclude(w.stores[key.store].OnExclude, w.stores[key.store].Pushing)})
+		}
+	}
+	return moves
+}
+
+// rows reads the stored channel levels of the outputs and, with byKey, those that stand under the targets' keys.
+func (t *tx) rows(ctx context.Context, merchantID int64, outputs []string, targets []inventory.Target, byKey bool) (map[channelKey]channelRow, error) {
+	rows := map[channelKey]channelRow{}
+	among, arg := t.db.among("sku", outputs)
+	if err := t.channelRows(ctx, rows, "WHERE merchant_id = ? AND "+among, merchantID, arg); err != nil {
+		return nil, err
+	}
+	if byKey {
+		if err := t.rowsByKey(ctx, rows, targets); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// bring brings the stored channel levels of the outputs to the targets.
+func (t *tx) bring(ctx context.Context, merchantID int64, run Int, w *world, outputs []string, targets []inventory.Target, byKey bool) (int64, error) {
+	rows, err := t.rows(ctx, merchantID, outputs, targets, byKey)
+	if err != nil {
+		return 0, err
+	}
+	now := t.db.Now()
+	var inserts []move
+	var updates []channelRow
+	var facts []Fact
+	for _, m := range w.moves(rows, targets, planned(outputs)) {
+		fact := Fact{SKU: m.to.sku, ChannelSKU: m.channelKey.sku, Store: IntOf(m.store), Location: w.location(m.store, m.location), Run: run, After: IntOf(m.to.quantity)}
+		if m.old.id == 0 {
+			inserts = append(inserts, m)
+			fact.Kind = enum.QuantityChanged
+			facts = append(facts, fact)
 			continue
 		}
-		row := old.exclude(w.stores[key.store].OnExclude, w.stores[key.store].Pushing)
-		updates = append(updates, row)
-		facts = append(facts, Fact{Kind: enum.QuantityExcluded, SKU: old.sku, ChannelSKU: key.sku, Store: IntOf(key.store), Location: w.location(key.store, key.location), Run: run, Before: IntOf(old.quantity), After: IntOf(row.quantity)})
+		updates = append(updates, m.to)
+		fact.Before = IntOf(m.old.quantity)
+		switch {
+		case m.to.status == enum.LevelExcluded:
+			fact.Kind = enum.QuantityExcluded
+		case m.to.quantity != m.old.quantity || m.old.status == enum.LevelExcluded:
+			fact.Kind = enum.QuantityChanged
+		default:
+			continue
+		}
+		facts = append(facts, fact)
 	}
 	slices.SortStableFunc(facts, func(a, b Fact) int { return strings.Compare(a.SKU, b.SKU) })
 
-	slices.SortFunc(inserts, func(a, b inventory.Target) int { return strings.Compare(a.SKU, b.SKU) })
-	err := t.insert(ctx, "channel_levels", []string{"merchant_id", "store_id", "location_id", "location_code", "channel_sku", "sku", "listing_id", "quantity", "committed", "status", "due", "updated_at"}, len(inserts), func(i int) []any {
+	slices.SortFunc(inserts, func(a, b move) int { return strings.Compare(a.to.sku, b.to.sku) })
+	err = t.insert(ctx, "channel_levels", []string{"merchant_id", "store_id", "location_id", "location_code", "channel_sku", "sku", "listing_id", "quantity", "committed", "status", "due", "updated_at"}, len(inserts), func(i int) []any {
 		n := &inserts[i]
-		return []any{merchantID, n.Store, w.location(n.Store, n.Location), n.Location, n.ChannelSKU, n.SKU, Int{Int64: n.Listing, Valid: n.Listing != 0}, n.Quantity,
-			Int{Int64: n.Committed.Units, Valid: n.Committed.Known}, string(enum.Pending), false, now}
+		return []any{merchantID, n.store, w.location(n.store, n.location), n.location, n.channelKey.sku, n.to.sku, n.to.listing, n.to.quantity, n.to.committed, string(n.to.status), n.to.due, now}
 	})
 	if err != nil {
 		return 0, err
@@ -357,6 +175,15 @@ func (t *tx) bring(ctx context.Context, merchantID int64, run Int, w *world, out
 		return 0, fmt.Errorf("update channel levels: %w", err)
 	}
 	return int64(len(facts)), t.tell(ctx, merchantID, now, facts)
+}
+
+// planned tells of rows that targets were worked out for them.
+func planned(outputs []string) func(sku string) bool {
+	all := make(map[string]bool, len(outputs))
+	for _, s := range outputs {
+		all[s] = true
+	}
+	return func(sku string) bool { return all[sku] }
 }
 
 // settle sets the status that goes with a row's new quantity (spec 3.6).
@@ -387,11 +214,6 @@ func (r channelRow) exclude(policy enum.OnExclude, pushing bool) channelRow {
 		r.quantity, r.due = 0, shown
 	}
 	return r
-}
-
-func (w *world) location(store int64, code string) Int {
-	id, ok := w.locations[store][code]
-	return Int{Int64: id, Valid: ok}
 }
 
 // rowsByKey adds the rows that stand under the targets' keys, whatever SKU they are for.
@@ -433,86 +255,32 @@ func (t *tx) updateChannelRows(ctx context.Context, rows []channelRow) error {
 		})
 }
 
-// PlanMark is a durable demand to plan: of one SKU, of all a warehouse feeds (SKU ""), or of the whole merchant (SKU "" and no warehouse).
-type PlanMark struct {
-	ID        int64
-	SKU       string
-	Warehouse Int
-}
-
-// PlanMarks are those of a merchant, the oldest first, at most limit.
-func (db *DB) PlanMarks(ctx context.Context, merchantID int64, limit int) (marks []PlanMark, err error) {
-	rows, err := db.write.QueryContext(ctx, db.rebind("SELECT id, sku, warehouse_id FROM plan_marks WHERE merchant_id = ? ORDER BY id LIMIT ?"), merchantID, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read plan marks: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var m PlanMark
-		if err := rows.Scan(&m.ID, &m.SKU, &m.Warehouse); err != nil {
-			return nil, fmt.Errorf("read plan marks: %w", err)
-		}
-		marks = append(marks, m)
-	}
-	return marks, rows.Err()
-}
-
-// Planned takes marks away that have been met.
-func (db *DB) Planned(ctx context.Context, ids ...int64) error {
-	for chunk := range slices.Chunk(ids, 10_000) {
-		query, arg := "DELETE FROM plan_marks WHERE id = ANY(?)", any(chunk)
-		if db.pool == nil {
-			list, err := json.Marshal(chunk)
-			if err != nil {
-				return err
-			}
-			query, arg = "DELETE FROM plan_marks WHERE id IN (SELECT value FROM json_each(?))", string(list)
-		}
-		if _, err := db.write.ExecContext(ctx, db.rebind(query), arg); err != nil {
-			return fmt.Errorf("take plan marks away: %w", err)
-		}
-	}
-	return nil
-}
-
-// MerchantsToPlan are the merchants with plan marks.
-func (db *DB) MerchantsToPlan(ctx context.Context) (ids []int64, err error) {
-	rows, err := db.write.QueryContext(ctx, "SELECT DISTINCT merchant_id FROM plan_marks ORDER BY merchant_id")
-	if err != nil {
-		return nil, fmt.Errorf("read plan marks: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read plan marks: %w", err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
-}
-
 // SKUsToPlan lists, in order and after the given one, the next SKUs that a plan of a whole warehouse has to go through:
 // those it reports, those listed, and those of levels that stand. A warehouse of 0 means all of the merchant's.
 func (db *DB) SKUsToPlan(ctx context.Context, merchantID, warehouseID int64, after string, limit int) (skus []string, err error) {
+	err = db.inView(ctx, func(t *tx) (err error) {
+		skus, err = t.skusToPlan(ctx, merchantID, warehouseID, after, limit)
+		return err
+	})
+	return skus, err
+}
+
+func (t *tx) skusToPlan(ctx context.Context, merchantID, warehouseID int64, after string, limit int) (skus []string, err error) {
 	levels, owner := "merchant_id", merchantID
 	if warehouseID != 0 {
 		levels, owner = "warehouse_id", warehouseID
 	}
-	rows, err := db.read.QueryContext(ctx, db.rebind(`SELECT sku FROM (SELECT DISTINCT sku FROM warehouse_levels WHERE `+levels+` = ? AND sku > ? ORDER BY sku LIMIT ?) a
+	err = t.each(ctx, `SELECT sku FROM (SELECT DISTINCT sku FROM warehouse_levels WHERE `+levels+` = ? AND sku > ? ORDER BY sku LIMIT ?) a
 		UNION SELECT sku FROM (SELECT DISTINCT p.sku FROM products p JOIN listings l ON l.product_id = p.id WHERE p.merchant_id = ? AND p.sku > ? ORDER BY p.sku LIMIT ?) b
-		UNION SELECT sku FROM (SELECT DISTINCT sku FROM channel_levels WHERE merchant_id = ? AND sku > ? ORDER BY sku LIMIT ?) c ORDER BY sku LIMIT ?`),
-		owner, after, limit, merchantID, after, limit, merchantID, after, limit, limit)
+		UNION SELECT sku FROM (SELECT DISTINCT sku FROM channel_levels WHERE merchant_id = ? AND sku > ? ORDER BY sku LIMIT ?) c ORDER BY sku LIMIT ?`,
+		[]any{owner, after, limit, merchantID, after, limit, merchantID, after, limit, limit}, func(scan func(...any) error) error {
+			var s string
+			err := scan(&s)
+			skus = append(skus, s)
+			return err
+		})
 	if err != nil {
 		return nil, fmt.Errorf("list the SKUs to plan: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, fmt.Errorf("list the SKUs to plan: %w", err)
-		}
-		skus = append(skus, s)
-	}
-	return skus, rows.Err()
+	return skus, nil
 }

@@ -46,22 +46,8 @@ type UpdatePartitionStrategy struct {
 // NOT_FOUND or TAKEN of shares.N.storeId; OUT_OF_RANGE of shares.N.weight, shares.N.cap and shares.N.quantity.
 func (db *DB) CreatePartitionStrategy(ctx context.Context, in CreatePartitionStrategy) (*ent.PartitionStrategy, error) {
 	return change(ctx, db, in.MerchantID, "create a partition strategy", func(t *tx) (*ent.PartitionStrategy, error) {
-		var c check
-		if _, err := t.warehouse(ctx, in.MerchantID, in.WarehouseID); c.keep(err) != nil {
-			return nil, err
-		}
-		name, err := t.strategyName(ctx, &c, in.MerchantID, in.WarehouseID, in.Name, 0)
+		want, err := t.newStrategy(ctx, in, &in.Name)
 		if err != nil {
-			return nil, err
-		}
-		kind, points, units := c.buffer(in.Buffer)
-		within(&c, "minimumDistributable", &in.MinimumDistributable, 0, maxUnits)
-		distribution := oneOf(&c, "distribution", in.Distribution, enum.Equal)
-		remainder := oneOf(&c, "remainder", in.Remainder, enum.Spread)
-		if err := t.checkShares(ctx, &c, in.MerchantID, in.Shares); err != nil {
-			return nil, err
-		}
-		if err := c.faults.Or(); err != nil {
 			return nil, err
 		}
 		if in.Active {
@@ -73,15 +59,38 @@ func (db *DB) CreatePartitionStrategy(ctx context.Context, in CreatePartitionStr
 			}
 		}
 		now := db.Now()
-		row, err := t.ent.PartitionStrategy.Create().SetMerchantID(in.MerchantID).SetWarehouseID(in.WarehouseID).SetName(name).
-			SetBufferType(kind).SetBufferBasisPoints(points).SetBufferQuantity(units).
-			SetMinimumDistributable(in.MinimumDistributable).SetDistribution(distribution).SetRemainder(remainder).
-			SetActive(in.Active).SetCreatedAt(now).SetUpdatedAt(now).Save(ctx)
+		row, err := t.ent.PartitionStrategy.Create().SetMerchantID(in.MerchantID).SetWarehouseID(in.WarehouseID).SetName(want.Name).
+			SetBufferType(want.BufferType).SetBufferBasisPoints(want.BufferBasisPoints).SetBufferQuantity(want.BufferQuantity).
+			SetMinimumDistributable(want.MinimumDistributable).SetDistribution(want.Distribution).SetRemainder(want.Remainder).
+			SetActive(want.Active).SetCreatedAt(now).SetUpdatedAt(now).Save(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return row, t.addShares(ctx, row, in.Shares)
 	})
+}
+
+// newStrategy checks a strategy and makes it ready for storing. A preview need not name it.
+func (t *tx) newStrategy(ctx context.Context, in CreatePartitionStrategy, name *string) (*ent.PartitionStrategy, error) {
+	var c check
+	if _, err := t.warehouse(ctx, in.MerchantID, in.WarehouseID); c.keep(err) != nil {
+		return nil, err
+	}
+	want := &ent.PartitionStrategy{MerchantID: in.MerchantID, WarehouseID: in.WarehouseID, MinimumDistributable: in.MinimumDistributable, Active: in.Active}
+	if name != nil {
+		var err error
+		if want.Name, err = t.strategyName(ctx, &c, in.MerchantID, in.WarehouseID, *name, 0); err != nil {
+			return nil, err
+		}
+	}
+	want.BufferType, want.BufferBasisPoints, want.BufferQuantity = c.buffer(in.Buffer)
+	within(&c, "minimumDistributable", &in.MinimumDistributable, 0, maxUnits)
+	want.Distribution = oneOf(&c, "distribution", in.Distribution, enum.Equal)
+	want.Remainder = oneOf(&c, "remainder", in.Remainder, enum.Spread)
+	if err := t.checkShares(ctx, &c, in.MerchantID, in.Shares); err != nil {
+		return nil, err
+	}
+	return want, c.faults.Or()
 }
 
 // UpdatePartitionStrategy changes a strategy. Where it becomes active, it takes over from the one that is. Faults: those
@@ -92,41 +101,11 @@ func (db *DB) UpdatePartitionStrategy(ctx context.Context, merchantID, id int64,
 		if err != nil {
 			return nil, err
 		}
-		if err := upToDate(in.ExpectedVersion, row.Version); err != nil {
+		want, err := t.changedStrategy(ctx, row, in)
+		if err != nil {
 			return nil, err
 		}
-		var c check
-		want := *row
-		if in.Name != nil {
-			if want.Name, err = t.strategyName(ctx, &c, merchantID, row.WarehouseID, *in.Name, id); err != nil {
-				return nil, err
-			}
-		}
-		if in.Buffer != nil {
-			want.BufferType, want.BufferBasisPoints, want.BufferQuantity = c.buffer(*in.Buffer)
-		}
-		if in.MinimumDistributable != nil {
-			want.MinimumDistributable = *in.MinimumDistributable
-			within(&c, "minimumDistributable", in.MinimumDistributable, 0, maxUnits)
-		}
-		if in.Distribution != nil {
-			want.Distribution = oneOf(&c, "distribution", *in.Distribution, "")
-		}
-		if in.Remainder != nil {
-			want.Remainder = oneOf(&c, "remainder", *in.Remainder, "")
-		}
-		if in.Active != nil {
-			want.Active = *in.Active
-		}
-		if in.Shares != nil {
-			if err := t.checkShares(ctx, &c, merchantID, *in.Shares); err != nil {
-				return nil, err
-			}
-		}
-		if err := c.faults.Or(); err != nil {
-			return nil, err
-		}
-		changed := want.Active != row.Active || !sameTerms(&want, row)
+		changed := want.Active != row.Active || !sameTerms(want, row)
 		if in.Shares != nil {
 			other, err := t.replaceShares(ctx, row, *in.Shares)
 			if err != nil {
@@ -149,6 +128,43 @@ func (db *DB) UpdatePartitionStrategy(ctx context.Context, merchantID, id int64,
 			SetMinimumDistributable(want.MinimumDistributable).SetDistribution(want.Distribution).SetRemainder(want.Remainder).
 			SetActive(want.Active).Save(ctx)
 	})
+}
+
+// changedStrategy checks a change, and gives the strategy as it is to be, its shares aside.
+func (t *tx) changedStrategy(ctx context.Context, row *ent.PartitionStrategy, in UpdatePartitionStrategy) (*ent.PartitionStrategy, error) {
+	if err := upToDate(in.ExpectedVersion, row.Version); err != nil {
+		return nil, err
+	}
+	var c check
+	want := *row
+	if in.Name != nil {
+		var err error
+		if want.Name, err = t.strategyName(ctx, &c, row.MerchantID, row.WarehouseID, *in.Name, row.ID); err != nil {
+			return nil, err
+		}
+	}
+	if in.Buffer != nil {
+		want.BufferType, want.BufferBasisPoints, want.BufferQuantity = c.buffer(*in.Buffer)
+	}
+	if in.MinimumDistributable != nil {
+		want.MinimumDistributable = *in.MinimumDistributable
+		within(&c, "minimumDistributable", in.MinimumDistributable, 0, maxUnits)
+	}
+	if in.Distribution != nil {
+		want.Distribution = oneOf(&c, "distribution", *in.Distribution, "")
+	}
+	if in.Remainder != nil {
+		want.Remainder = oneOf(&c, "remainder", *in.Remainder, "")
+	}
+	if in.Active != nil {
+		want.Active = *in.Active
+	}
+	if in.Shares != nil {
+		if err := t.checkShares(ctx, &c, row.MerchantID, *in.Shares); err != nil {
+			return nil, err
+		}
+	}
+	return &want, c.faults.Or()
 }
 
 // DeletePartitionStrategy takes a strategy away. If it was active, every store gets the full sellable quantity from now

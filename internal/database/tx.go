@@ -27,7 +27,20 @@ type tx struct {
 
 // inTx runs f in a transaction: committed when f returns nil, else undone.
 func (db *DB) inTx(ctx context.Context, f func(*tx) error) (err error) {
-	conn, err := db.write.Conn(ctx)
+	return db.in(ctx, db.write, nil, f)
+}
+
+// inView runs f in a transaction that only reads, and sees the database as it is at one moment. It keeps no writer waiting.
+func (db *DB) inView(ctx context.Context, f func(*tx) error) error {
+	opts := sql.TxOptions{ReadOnly: true}
+	if db.dialect == dialect.Postgres {
+		opts.Isolation = sql.LevelRepeatableRead // SQLite has no other
+	}
+	return db.in(ctx, db.read, &opts, f)
+}
+
+func (db *DB) in(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, f func(*tx) error) (err error) {
+	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -36,7 +49,7 @@ func (db *DB) inTx(ctx context.Context, f func(*tx) error) (err error) {
 			err = cerr
 		}
 	}()
-	raw, err := conn.BeginTx(ctx, nil)
+	raw, err := conn.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

@@ -8,6 +8,7 @@ type limits struct {
 	exact  map[string]limit
 	wild   []wildLimit // in the order of the list
 	listed bool        // only listed SKUs where nothing matches
+	list   []Limit
 }
 
 type limit struct {
@@ -21,7 +22,7 @@ type wildLimit struct {
 }
 
 func compileLimits(s Store) limits {
-	l := limits{exact: map[string]limit{}, listed: s.Scope == ListedSKUs}
+	l := limits{exact: map[string]limit{}, listed: s.Scope == ListedSKUs, list: s.Limits}
 	for i, x := range s.Limits {
 		this := limit{position: i, send: x.Action == Send}
 		p, err := compilePattern(x.Pattern)
@@ -39,17 +40,22 @@ func compileLimits(s Store) limits {
 
 // allow tells whether the store is to receive a SKU that is listed on it or is not.
 func (l *limits) allow(sku string, listed bool) bool {
+	if decides, found := l.decide(sku); found {
+		return decides.send
+	}
+	return listed || !l.listed
+}
+
+// decide gives the first limit that matches a SKU, if one does.
+func (l *limits) decide(sku string) (limit, bool) {
 	exact, found := l.exact[sku]
 	for _, w := range l.wild {
 		if found && exact.position < w.position {
 			break
 		}
 		if w.pattern.matches(sku) {
-			return w.send
+			return w.limit, true
 		}
 	}
-	if found {
-		return exact.send
-	}
-	return listed || !l.listed
+	return exact, found
 }

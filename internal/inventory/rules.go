@@ -13,6 +13,7 @@ type Rules struct {
 	stores      []store // those with a counting connection, by id
 	storeAt     map[int64]int32
 	slots       int32
+	idle        []Connection // those that do not count, by id
 }
 
 // feed is a slot as its store sees it. A slot is one place that a connection feeds: a
@@ -61,7 +62,8 @@ type facility struct {
 // NewRules compiles a setup. The rules go on using its strategies, which must not change.
 func NewRules(s Setup) *Rules {
 	r := &Rules{warehouseAt: map[int64]int32{}, storeAt: map[int64]int32{}}
-	connections := s.counting()
+	connections, idle := s.counting()
+	r.idle = idle
 	byWarehouse := map[int64][]Connection{}
 	byStore := map[int64][]Connection{}
 	for _, c := range connections {
@@ -87,8 +89,9 @@ func NewRules(s Setup) *Rules {
 	return r
 }
 
-// counting gives the connections that count (spec 4.2) by priority, then age.
-func (s Setup) counting() []Connection {
+// counting gives the connections that count (spec 4.2) by priority, then age, and those
+// that do not for being disabled, by age.
+func (s Setup) counting() (counting, idle []Connection) {
 	warehouses, stores := map[int64]bool{}, map[int64]bool{}
 	for _, w := range s.Warehouses {
 		warehouses[w.ID] = true
@@ -96,16 +99,20 @@ func (s Setup) counting() []Connection {
 	for _, x := range s.Stores {
 		stores[x.ID] = true
 	}
-	var counting []Connection
 	for _, c := range s.Connections {
-		if c.Enabled && c.InventoryEnabled && warehouses[c.Warehouse] && stores[c.Store] {
+		switch {
+		case !warehouses[c.Warehouse] || !stores[c.Store]:
+		case c.Enabled && c.InventoryEnabled:
 			counting = append(counting, c)
+		default:
+			idle = append(idle, c)
 		}
 	}
 	slices.SortFunc(counting, func(a, b Connection) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ID, b.ID))
 	})
-	return counting
+	slices.SortFunc(idle, func(a, b Connection) int { return cmp.Compare(a.ID, b.ID) })
+	return counting, idle
 }
 
 // newStore also numbers the slots of the store's connections.

@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// Names tell what a merchant calls its warehouses and stores.
+// Names tell what a merchant calls its warehouses, stores and connections.
 type Names struct {
-	Warehouse func(id int64) string
-	Store     func(id int64) string
+	Warehouse  func(id int64) string
+	Store      func(id int64) string
+	Connection func(id int64) string
 }
 
 // Text is the explanation in one plain sentence: "12 because EAST reports 40 available,

@@ -54,6 +54,7 @@ type Pipeline struct {
 	behind  map[int64]bool                    // by merchant that is being planned behind a request: true to go once more
 	soon    map[int64]bool                    // by store that is pushed to on change: true to go once more
 	ended   chan struct{}                     // closed when the next run ends
+	totals  Totals
 }
 
 var (

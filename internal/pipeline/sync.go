@@ -48,6 +48,9 @@ func (p *Pipeline) run(run *ent.SyncRun) {
 		reason = cause
 	}
 	status := s.status(reason)
+	p.mu.Lock()
+	p.tally(status, s.counts)
+	p.mu.Unlock()
 	if err := p.db.FinishRun(context.WithoutCancel(ctx), run.ID, status, reason, s.counts); err != nil {
 		s.log.Error("a sync's end cannot be stored", "error", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"stockbridge/ent"
@@ -222,6 +223,7 @@ func playVector(t *testing.T, h *house, v vector, levelsFirst bool) {
 			t.Errorf("levels of %s: %v, want %v", id, got, want[id])
 		}
 	}
+	h.explained(t)
 	for _, id := range counting {
 		if run := h.sync(id, enum.Full); run.Status != enum.Succeeded {
 			t.Errorf("sync: %s: %s", run.Status, *run.Error)
@@ -230,6 +232,23 @@ func playVector(t *testing.T, h *house, v vector, levelsFirst bool) {
 	for id, s := range shops {
 		if got := s.showing(); !maps.Equal(got, want[id]) {
 			t.Errorf("%s was told %v, want %v", id, got, want[id])
+		}
+	}
+}
+
+// explained checks that every level that counts is what its explanation makes of it, and that all others say why they do
+// not (spec 2.4).
+func (h *house) explained(t *testing.T) {
+	t.Helper()
+	rows := must(h.db.Reader().ChannelLevel.Query().All(t.Context()))
+	for i, e := range must(h.db.Explain(t.Context(), h.merchant, rows)) {
+		l := rows[i]
+		begins := strconv.FormatInt(l.Quantity, 10)
+		if l.Status == enum.LevelExcluded {
+			begins = "Held back because "
+		}
+		if !e.UpToDate || (e.HeldBack != nil) != (l.Status == enum.LevelExcluded) || e.HeldBack == nil && e.Target.Quantity != l.Quantity || !strings.HasPrefix(e.Text, begins) {
+			t.Errorf("%d of %s at %q (%s) is explained as: %s", l.Quantity, l.ChannelSku, l.LocationCode, l.Status, e.Text)
 		}
 	}
 }

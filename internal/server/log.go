@@ -52,6 +52,7 @@ func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rec := &request{ResponseWriter: w}
+		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, rec))
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
@@ -70,19 +71,21 @@ func (s *Server) logged(next http.Handler) http.Handler {
 					refuse(rec, http.StatusInternalServerError, internal, "internal error; the server's log says more")
 				}
 			}
-			s.line(r, rec, time.Since(start))
+			took := time.Since(start)
+			s.line(r, rec, took)
+			s.metrics.count(r, rec.status, took)
 			if p == http.ErrAbortHandler || p != nil && rec.hijacked {
 				panic(http.ErrAbortHandler) // nothing more can be said on this connection
 			}
 		}()
-		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), requestKey{}, rec)))
+		next.ServeHTTP(rec, r)
 	})
 }
 
 // line never holds the query string, variables or headers: secrets travel there.
 func (s *Server) line(r *http.Request, rec *request, took time.Duration) {
 	level := slog.LevelInfo
-	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics" {
 		level = slog.LevelDebug
 	}
 	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", rec.status), slog.Duration("took", took)}

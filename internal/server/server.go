@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"stockbridge/internal/access"
 )
@@ -33,6 +34,8 @@ type Config struct {
 	Ready func(context.Context) error
 	Log   *slog.Logger
 
+	// Metrics are told at /metrics besides the server's own.
+	Metrics []prometheus.Collector
 	// Origins ("https://shop.example") are the web pages, besides the server's own, that may use the API; "*" is any.
 	Origins []string
 	// MaxBody is the largest request or WebSocket message, in bytes; 0 is 1 MiB.
@@ -66,7 +69,8 @@ type Server struct {
 	pace    pace
 	http    http.Server
 	exec    *engine
-	buffers sync.Pool       // of sockets that write: most are silent most of the time
+	buffers sync.Pool // of sockets that write: most are silent most of the time
+	metrics *metrics
 	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
 	stop    context.CancelFunc
 	sockets context.Context // ends when no more time is given: what is still open is cut off
@@ -91,7 +95,7 @@ func New(c Config) *Server {
 	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: time.Minute}}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.sockets, s.cut = context.WithCancel(context.Background())
-	s.exec = newEngine(c)
+	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
 	if c.Export != nil {
@@ -99,6 +103,7 @@ func New(c Config) *Server {
 	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /metrics", s.metricsPage)
 	mux.HandleFunc("GET /graphiql", s.graphiql)
 	mux.HandleFunc("GET /graphiql/{asset}", s.graphiql)
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusFound))

@@ -94,6 +94,8 @@ func (s *Server) each(ctx context.Context, op *graphql.OperationContext, begun f
 		_ = deliver(s.once(ctx, op)) // there is nothing after it
 		return
 	}
+	s.metrics.subscriptions.Inc()
+	defer s.metrics.subscriptions.Dec()
 	next, ctx := s.exec.DispatchOperation(ctx, op)
 	begun()
 	for resp := next(ctx); resp != nil && deliver(resp) == nil; resp = next(ctx) {
