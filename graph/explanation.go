@@ -56,7 +56,7 @@ func (r *resolver) prefetchExplanations(ctx context.Context, levels []*ent.Chann
 func explained(e *database.Explained) *model.Explanation {
 	out := &model.Explanation{Text: e.Text, UpToDate: e.UpToDate, Total: e.Sum, MaxQuantity: e.Max, Contributions: make([]*model.ExplainedContribution, len(e.Contributions))}
 	if a := e.LastAnswer; a != nil {
-		out.LastAnswer = &model.StoreAnswer{At: a.At, Quantity: a.Quantity, Acknowledged: a.Acknowledged, Message: present(a.Words), RunID: number(a.Run)}
+		out.LastAnswer = &model.StoreAnswer{At: a.At, Quantity: a.Quantity, Acknowledged: a.Acknowledged, Message: present(a.Words)}
 	}
 	if h := e.HeldBack; h != nil {
 		out.HeldBack = &model.HeldBack{Reason: h.Reason, Text: e.Why, LimitPattern: present(h.Pattern), ListedAs: append([]string{}, h.ListedAs...)}
@@ -153,10 +153,4 @@ func (f heldBackFields) Connections(ctx context.Context, h *model.HeldBack) ([]*
 		return nil, nil
 	}
 	return f.Reader.Connection.Query().Where(connection.IDIn(h.ConnectionIDs...)).Order(ent.Asc(connection.FieldID)).Collect(ctx, graphql.GetFieldContext(ctx).Field.Selections).All(ctx)
-}
-
-type storeAnswerFields struct{ *resolver }
-
-func (f storeAnswerFields) Run(ctx context.Context, a *model.StoreAnswer) (*ent.SyncRun, error) {
-	return named(ctx, f.Reader.SyncRun.Query(), a.RunID)
 }

@@ -88,7 +88,6 @@ func (r *resolver) ExplainedContribution() generated.ExplainedContributionResolv
 }
 func (r *resolver) ExplainedShare() generated.ExplainedShareResolver { return explainedShareFields{r} }
 func (r *resolver) HeldBack() generated.HeldBackResolver             { return heldBackFields{r} }
-func (r *resolver) StoreAnswer() generated.StoreAnswerResolver       { return storeAnswerFields{r} }
 func (r *resolver) LevelChange() generated.LevelChangeResolver       { return levelChangeFields{r} }
 func (r *resolver) WarehouseLevelSeries() generated.WarehouseLevelSeriesResolver {
 	return placeFields[model.WarehouseLevelSeries]{r, func(l *model.WarehouseLevelSeries) *model.LevelPlace { return &l.LevelPlace }}

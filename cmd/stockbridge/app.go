@@ -39,7 +39,8 @@ type app struct {
 	pipeline  *pipeline.Pipeline
 }
 
-// open opens everything that syncs need, of which so many run at once, 0 for the pipeline's own number. The caller closes pipeline and db, in this order.
+// open opens everything that syncs need, of which so many run at once, 0 for the pipeline's own number. The caller closes
+// pipeline and db, in this order.
 func (i *invocation) open(o outside, syncs int) (*app, error) {
 	for _, dir := range o.FileRoot {
 		if info, err := os.Stat(dir); err != nil {

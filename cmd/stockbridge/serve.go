@@ -52,10 +52,9 @@ func (c *serveCommand) Run(i *invocation) error {
 // serve calls ready once requests are answered, with the server's URL and the admin token if one was made, and returns
 // when the context has ended and everything is stopped.
 func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err error) {
-	if c.Keep != 0 && c.Keep < 24*time.Hour {
-		return usageError{fmt.Errorf("--keep: %v is less than a day; who follows the feed has to have time to come back. Write 24h or more, or 0 to keep all", c.Keep)}
-	}
 	switch {
+	case c.Keep != 0 && c.Keep < 24*time.Hour:
+		return usageError{fmt.Errorf("--keep: %v is less than a day; who follows the feed has to have time to come back. Write 24h or more, or 0 to keep all", c.Keep)}
 	case c.ScheduleJitter < 0 || c.ScheduleJitter > time.Hour:
 		return usageError{fmt.Errorf("--schedule-jitter: %v is out of range; write 0s to 1h", c.ScheduleJitter)}
 	case c.MaxSyncs < 1 || c.MaxSyncs > 1000:

@@ -52,7 +52,6 @@ type ResolverRoot interface {
 	Query() QueryResolver
 	Schedule() ScheduleResolver
 	Store() StoreResolver
-	StoreAnswer() StoreAnswerResolver
 	Subscription() SubscriptionResolver
 	SyncRun() SyncRunResolver
 	Viewer() ViewerResolver
@@ -200,9 +199,6 @@ type ScheduleResolver interface {
 }
 type StoreResolver interface {
 	Settings(ctx context.Context, obj *ent.Store) (model.StoreSettings, error)
-}
-type StoreAnswerResolver interface {
-	Run(ctx context.Context, obj *model.StoreAnswer) (*ent.SyncRun, error)
 }
 type SubscriptionResolver interface {
 	Activity(ctx context.Context, merchantID string, sku *string, storeID *string, warehouseID *string, kinds []enum.ActivityKind, after *string) (<-chan *ent.Activity, error)
@@ -600,7 +596,7 @@ type Mutation {
   createWarehouse("The new warehouse." input: CreateWarehouseInput!): CreateWarehousePayload!
   "Changes a warehouse. What is left out stays as it is."
   updateWarehouse("What to change." input: UpdateWarehouseInput!): UpdateWarehousePayload!
-  "Deletes a warehouse with its facilities, levels, connections and strategies. One that is syncing is refused (IN_USE)."
+  "Deletes a warehouse with its facilities, levels, connections and strategies. One that is syncing is refused (IN_USE). What its stores show stays, whatever their ` + "`" + `onExclude` + "`" + ` says: use ` + "`" + `disableConnection` + "`" + ` first to have it set to 0."
   deleteWarehouse("Which warehouse." input: DeleteWarehouseInput!): DeleteWarehousePayload!
   "Adds a store. Nothing is sent to it until a connection to it is enabled."
   createStore("The new store." input: CreateStoreInput!): CreateStorePayload!
@@ -612,7 +608,7 @@ type Mutation {
   createConnection("The new connection." input: CreateConnectionInput!): CreateConnectionPayload!
   "Changes a connection. What is left out stays as it is."
   updateConnection("What to change." input: UpdateConnectionInput!): UpdateConnectionPayload!
-  "Deletes a connection with its schedules, links and runs."
+  "Deletes a connection with its schedules, links and runs. What its stores show stays, whatever their ` + "`" + `onExclude` + "`" + ` says: use ` + "`" + `disableConnection` + "`" + ` first to have it set to 0."
   deleteConnection("Which connection." input: DeleteConnectionInput!): DeleteConnectionPayload!
   "Adds a product to the catalog; with components it is a bundle."
   createProduct("The new product." input: CreateProductInput!): CreateProductPayload!
@@ -1124,7 +1120,7 @@ enum WarehouseOrderField {
 
 "How a warehouse or a store is reached."
 enum Platform {
-  "By CSV files in a directory, on this server's disk or behind SFTP, FTP or FTPS."
+  "By CSV files in a directory, on this server's disk or behind SFTP."
   FILE_EXCHANGE
   "By JSON over HTTP."
   HTTP
@@ -1227,7 +1223,7 @@ input WarehousePlatformInput @oneOf {
 
 "A directory that a warehouse leaves CSV files in."
 input FileExchangeWarehouseInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftp://…` + "`" + ` or ` + "`" + `ftps://…` + "`" + `. Passwords do not belong here."
+  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
   url: String!
   "Whom to sign in as."
   username: String
@@ -1692,7 +1688,7 @@ input HttpStoreInput {
 
 "A directory that a store takes CSV files from (` + "`" + `in/inv_*.csv` + "`" + ` below it)."
 input FileExchangeStoreInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftp://…` + "`" + ` or ` + "`" + `ftps://…` + "`" + `. Passwords do not belong here."
+  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
   url: String!
   "Whom to sign in as."
   username: String
@@ -3782,7 +3778,7 @@ type Explanation {
   maxQuantity: Int
   "Why the level is held back; null where it is not."
   heldBack: HeldBack
-  "What the store answered to the last push; null before the first, or where that is no longer kept."
+  "What the store answered to the last push; null before the first."
   lastAnswer: StoreAnswer
 }
 
@@ -3904,16 +3900,14 @@ enum HeldBackReason {
 
 "What a store answered to a push of a level."
 type StoreAnswer {
-  "When the answer came."
-  at: Time!
-  "Units that were sent."
-  quantity: Int!
+  "When the answer came; null where that is no longer kept."
+  at: Time
+  "Units that were sent; null where that is no longer kept."
+  quantity: Int
   "Whether the store acknowledged them."
   acknowledged: Boolean!
   "The store's own words where it did not; null where it did."
   message: String
-  "The run that pushed; null where it is gone."
-  run: SyncRun
 }
 
 "What a change of settings would make of a channel level."
@@ -5574,8 +5568,6 @@ func (ec *executionContext) childFields_StoreAnswer(ctx context.Context, field g
 		return ec.fieldContext_StoreAnswer_acknowledged(ctx, field)
 	case "message":
 		return ec.fieldContext_StoreAnswer_message(ctx, field)
-	case "run":
-		return ec.fieldContext_StoreAnswer_run(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StoreAnswer", field.Name)
 }
@@ -23231,11 +23223,11 @@ func (ec *executionContext) _StoreAnswer_at(ctx context.Context, field graphql.C
 			return obj.At, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_StoreAnswer_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -23254,11 +23246,11 @@ func (ec *executionContext) _StoreAnswer_quantity(ctx context.Context, field gra
 			return obj.Quantity, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
-			return ec.marshalNInt2int64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_StoreAnswer_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -23309,38 +23301,6 @@ func (ec *executionContext) _StoreAnswer_message(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_StoreAnswer_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAnswer", field, false, false, "String")
-}
-
-func (ec *executionContext) _StoreAnswer_run(ctx context.Context, field graphql.CollectedField, obj *model.StoreAnswer) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_StoreAnswer_run(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.StoreAnswer().Run(ctx, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *ent.SyncRun) graphql.Marshaler {
-			return ec.marshalOSyncRun2ᚖstockbridgeᚋentᚐSyncRun(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_StoreAnswer_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "StoreAnswer",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_SyncRun(ctx, field)
-		},
-	}
-	return fc, nil
 }
 
 func (ec *executionContext) _StoreConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Store]) (ret graphql.Marshaler) {
@@ -39490,30 +39450,24 @@ func (ec *executionContext) _StoreAnswer(ctx context.Context, sel ast.SelectionS
 			out.Values[i] = graphql.MarshalString("StoreAnswer")
 		case "at":
 			out.Values[i] = ec._StoreAnswer_at(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
 			}
 		case "quantity":
 			out.Values[i] = ec._StoreAnswer_quantity(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
 			}
 		case "acknowledged":
 			out.Values[i] = ec._StoreAnswer_acknowledged(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "message":
 			out.Values[i] = ec._StoreAnswer_message(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
-		case "run":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._StoreAnswer_run(ctx, field, obj)
-				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

@@ -1,8 +1,6 @@
 package model
 
 import (
-	"time"
-
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/inventory"
 )
@@ -43,15 +41,6 @@ type HeldBack struct {
 	LimitPosition *int64
 	LimitPattern  *string
 	ListedAs      []string
-}
-
-// StoreAnswer is what a store said to a push.
-type StoreAnswer struct {
-	At           time.Time
-	Quantity     int64
-	Acknowledged bool
-	Message      *string
-	RunID        *int64
 }
 
 // LevelPlace is where a level of a SKU stands; ids that do not concern it are nil.

@@ -620,7 +620,7 @@ type FileColumnsInput struct {
 
 // A directory that a store takes CSV files from (`in/inv_*.csv` below it).
 type FileExchangeStoreInput struct {
-	// `file:///dir` below a directory the server's operator allows, `sftp://host:port/dir`, `ftp://…` or `ftps://…`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
@@ -654,7 +654,7 @@ func (FileExchangeStoreSettings) IsStoreSettings() {}
 
 // A directory that a warehouse leaves CSV files in.
 type FileExchangeWarehouseInput struct {
-	// `file:///dir` below a directory the server's operator allows, `sftp://host:port/dir`, `ftp://…` or `ftps://…`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
@@ -1185,6 +1185,18 @@ type StartSyncPayload struct {
 	Run *ent.SyncRun `json:"run,omitempty"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+}
+
+// What a store answered to a push of a level.
+type StoreAnswer struct {
+	// When the answer came; null where that is no longer kept.
+	At *time.Time `json:"at,omitempty"`
+	// Units that were sent; null where that is no longer kept.
+	Quantity *int64 `json:"quantity,omitempty"`
+	// Whether the store acknowledged them.
+	Acknowledged bool `json:"acknowledged"`
+	// The store's own words where it did not; null where it did.
+	Message *string `json:"message,omitempty"`
 }
 
 // A line of a store's list of which SKUs it receives.

@@ -40,16 +40,16 @@ type Node interface {
 
 // The lists of the API, and what stands on their pages.
 type (
-	ActivityConnection          = Page[ent.Activity]
-	ActivityEdge                = Edge[ent.Activity]
-	CatalogImportConnection     = Page[ent.CatalogImport]
-	CatalogImportEdge           = Edge[ent.CatalogImport]
-	ChannelLevelConnection      = Page[ent.ChannelLevel]
-	ChannelLevelEdge            = Edge[ent.ChannelLevel]
-	ConnectionConnection        = Page[ent.Connection]
-	ConnectionEdge              = Edge[ent.Connection]
-	LevelChangeConnection       = Page[database.LevelChange]
-	LevelChangeEdge             = Edge[database.LevelChange]
+	ActivityConnection      = Page[ent.Activity]
+	ActivityEdge            = Edge[ent.Activity]
+	CatalogImportConnection = Page[ent.CatalogImport]
+	CatalogImportEdge       = Edge[ent.CatalogImport]
+	ChannelLevelConnection  = Page[ent.ChannelLevel]
+	ChannelLevelEdge        = Edge[ent.ChannelLevel]
+	ConnectionConnection    = Page[ent.Connection]
+	ConnectionEdge          = Edge[ent.Connection]
+	LevelChangeConnection   = Page[database.LevelChange]
+	LevelChangeEdge         = Edge[database.LevelChange]
 
 	ImportProblemConnection     = Page[ent.ImportProblem]
 	ImportProblemEdge           = Edge[ent.ImportProblem]

@@ -85,8 +85,8 @@ func (c *Cron) Start(ctx context.Context) error {
 	}
 	for id, schedules := range missed {
 		at := gocron.OneTimeJobStartImmediately()
-		if offset := c.offset(id); offset > 0 {
-			at = gocron.OneTimeJobStartDateTime(now.Add(offset))
+		if offset := c.offset(id); offset >= time.Second { // a sooner one could have passed by the time the job is added, which is refused
+			at = gocron.OneTimeJobStartDateTime(c.db.Now().Add(offset))
 		}
 		task := gocron.NewTask(func(ctx context.Context) {
 			for _, s := range schedules {

@@ -17,18 +17,17 @@ type Explained struct {
 	// UpToDate says that the level is what the rules make of what is stored. It is not while a change is being worked out.
 	UpToDate   bool
 	Strategies map[int64]int64 // the active one's id, by warehouse
-	LastAnswer *StoreAnswer    // nil before the first, or where it is no longer kept
+	LastAnswer *StoreAnswer    // nil before the first
 	Why        string          // the level is held back, in one sentence; "" where it is not
 	Text       string          // all of it in one paragraph; it begins with the quantity, where there is one
 }
 
 // StoreAnswer is what a store said to a push.
 type StoreAnswer struct {
-	At           time.Time
-	Quantity     int64 // that was sent
 	Acknowledged bool
-	Words        string // of the store, where it did not acknowledge
-	Run          Int
+	At           *time.Time // nil where that is no longer kept
+	Quantity     *int64     // that was sent; nil where that is no longer kept
+	Words        string     // of the store, where it did not acknowledge
 }
 
 // Explain explains channel levels of a merchant, in their order, by what is stored at one moment. However many levels, it
@@ -64,19 +63,25 @@ func (t *tx) explain(ctx context.Context, merchantID int64, levels []*ent.Channe
 	if err != nil {
 		return nil, err
 	}
-	answers, err := t.lastAnswers(ctx, merchantID, levels)
+	refusals, err := t.refusals(ctx, merchantID, levels)
 	if err != nil {
 		return nil, err
 	}
 	rules, names := inventory.NewRules(w.setup), w.names()
+	explainer := rules.Explainer(cat, figures)
 	all := make([]*Explained, len(levels))
 	for i, l := range levels {
 		e := &Explained{Strategies: w.strategies}
-		if answer, ok := answers[channelKey{l.StoreID, l.ChannelSku, l.LocationCode}]; ok {
+		switch {
+		case l.LastError != nil:
+			answer := refusals[refusalOf(l)]
+			answer.Words = *l.LastError
 			e.LastAnswer = &answer
+		case l.LastPushedAt != nil:
+			e.LastAnswer = &StoreAnswer{Acknowledged: true, At: l.LastPushedAt, Quantity: l.PushedQuantity}
 		}
 		var found bool
-		if e.Explanation, found = rules.Explain(cat, figures, l.StoreID, l.LocationCode, l.ChannelSku); found {
+		if e.Explanation, found = explainer.Explain(l.StoreID, l.LocationCode, l.ChannelSku); found {
 			e.UpToDate = l.Status != enum.LevelExcluded && l.Quantity == e.Target.Quantity
 			e.Text = e.Explanation.Text(names)
 		} else {
@@ -107,47 +112,47 @@ func (w *world) storeName(id int64) string {
 	return "the store, which is gone,"
 }
 
-// lastAnswers reads what the stores last said of levels, by key.
-func (t *tx) lastAnswers(ctx context.Context, merchantID int64, levels []*ent.ChannelLevel) (map[channelKey]StoreAnswer, error) {
-	type place struct {
-		store    int64
-		sku      string
-		location Int
+// refusal names a level as activities do.
+type refusal struct {
+	store      int64
+	channelSKU string
+	location   Int
+}
+
+func refusalOf(l *ent.ChannelLevel) refusal {
+	r := refusal{store: l.StoreID, channelSKU: l.ChannelSku}
+	if l.LocationID != nil {
+		r.location = IntOf(*l.LocationID)
 	}
-	keys := map[place]channelKey{}
+	return r
+}
+
+// refusals reads when stores last refused those levels that they refused, and which quantity. The levels hold all other
+// answers themselves.
+func (t *tx) refusals(ctx context.Context, merchantID int64, levels []*ent.ChannelLevel) (map[refusal]StoreAnswer, error) {
 	var skus []string
 	for _, l := range levels {
-		p := place{l.StoreID, l.ChannelSku, Int{}}
-		if l.LocationID != nil {
-			p.location = IntOf(*l.LocationID)
+		if l.LastError != nil {
+			skus = append(skus, l.Sku)
 		}
-		keys[p] = channelKey{l.StoreID, l.ChannelSku, l.LocationCode}
-		skus = append(skus, l.Sku)
+	}
+	if skus == nil {
+		return nil, nil
 	}
 	among, arg := t.db.among("sku", skus)
-	answers := map[channelKey]StoreAnswer{}
-	err := t.each(ctx, `SELECT store_id, channel_sku, location_id, kind, after, at, coalesce(message, ''), run_id FROM activities WHERE id IN (
-		SELECT max(id) FROM activities WHERE merchant_id = ? AND `+among+` AND kind IN ('CHANNEL_LEVEL_PUSHED', 'CHANNEL_LEVEL_FAILED') GROUP BY store_id, channel_sku, location_id)`,
+	answers := map[refusal]StoreAnswer{}
+	err := t.each(ctx, `SELECT coalesce(store_id, 0), coalesce(channel_sku, ''), location_id, coalesce(after, 0), at FROM activities WHERE id IN (
+		SELECT max(id) FROM activities WHERE merchant_id = ? AND `+among+` AND kind = 'CHANNEL_LEVEL_FAILED' GROUP BY store_id, channel_sku, location_id)`,
 		[]any{merchantID, arg}, func(scan func(...any) error) error {
-			var store, sent Int
-			var channelSKU *string
-			var location Int
-			var kind enum.ActivityKind
-			var a StoreAnswer
-			if err := scan(&store, &channelSKU, &location, &kind, &sent, &a.At, &a.Words, &a.Run); err != nil {
-				return err
-			}
-			if channelSKU == nil {
-				return nil
-			}
-			a.Quantity, a.Acknowledged = sent.Int64, kind == enum.QuantityPushed
-			if key, ok := keys[place{store.Int64, *channelSKU, location}]; ok {
-				answers[key] = a
-			}
-			return nil
+			var r refusal
+			var at time.Time
+			var sent int64
+			err := scan(&r.store, &r.channelSKU, &r.location, &sent, &at)
+			answers[r] = StoreAnswer{At: &at, Quantity: &sent}
+			return err
 		})
 	if err != nil {
-		return nil, fmt.Errorf("read what stores last answered: %w", err)
+		return nil, fmt.Errorf("read what stores refused: %w", err)
 	}
 	return answers, nil
 }
@@ -163,10 +168,12 @@ func (e *Explained) pushed(l *ent.ChannelLevel, store string) string {
 		text += "."
 	}
 	switch {
-	case l.Status == enum.PushFailed && e.LastAnswer != nil && !e.LastAnswer.Acknowledged:
-		text += fmt.Sprintf(" It did not take %d at %s: %q. The next sync tries again.", e.LastAnswer.Quantity, moment(e.LastAnswer.At), e.LastAnswer.Words)
 	case l.Status == enum.PushFailed && l.LastError != nil:
-		text += fmt.Sprintf(" It did not take %d: %q. The next sync tries again.", l.Quantity, *l.LastError)
+		text += fmt.Sprintf(" It did not take %d", l.Quantity)
+		if at := e.LastAnswer.At; at != nil {
+			text += " at " + moment(*at)
+		}
+		text += fmt.Sprintf(": %q. The next sync tries again.", *l.LastError)
 	case l.Status == enum.LevelExcluded && l.Due:
 		text += fmt.Sprintf(" It is to be told %d once more.", l.Quantity)
 	case l.Status == enum.LevelExcluded:

@@ -58,24 +58,48 @@ type StoreShare struct {
 // Explain explains the target that Plan, given the same and the target's SKU, works out
 // for a store, location and channel SKU. It answers false where there is no such target.
 func (r *Rules) Explain(cat Catalog, levels []Level, store int64, location, channelSKU string) (Explanation, bool) {
-	s, fed := r.storeAt[store]
-	if !fed {
-		return Explanation{}, false
-	}
-	at, fed := slices.BinarySearch(r.stores[s].locations, location)
-	if !fed {
-		return Explanation{}, false
-	}
-	sku := channelSKU
+	return r.Explainer(cat, levels).Explain(store, location, channelSKU)
+}
+
+// Explainer explains any number of targets of what it is given, one at a time.
+func (r *Rules) Explainer(cat Catalog, levels []Level) *Explainer {
+	e := &Explainer{plan: r.newPlan(cat, levels, nil), listed: make(map[channelPlace]string, len(cat.Listings))}
 	for _, l := range cat.Listings {
-		if l.Store == store && l.ChannelSKU == channelSKU {
-			sku = l.SKU
-		}
+		e.listed[channelPlace{l.Store, l.ChannelSKU}] = l.SKU
 	}
-	p := r.newPlan(cat, levels, []string{sku})
-	k := p.outputs[0]
-	var e Explanation
-	found := false
+	return e
+}
+
+// Explainer is a catalog and levels made ready for explaining.
+type Explainer struct {
+	plan   *plan
+	listed map[channelPlace]string // SKUs
+}
+
+type channelPlace struct {
+	store int64
+	sku   string
+}
+
+// Explain is Rules.Explain.
+func (x *Explainer) Explain(store int64, location, channelSKU string) (e Explanation, found bool) {
+	p := x.plan
+	s, fed := p.storeAt[store]
+	if !fed {
+		return e, false
+	}
+	at, fed := slices.BinarySearch(p.stores[s].locations, location)
+	if !fed {
+		return e, false
+	}
+	sku, listed := x.listed[channelPlace{store, channelSKU}]
+	if !listed {
+		sku = channelSKU
+	}
+	k, known := p.ids[sku]
+	if !known {
+		return e, false
+	}
 	p.offers(k, func(to int32, l *Listing) {
 		if to == s && (l == nil || l.ChannelSKU == channelSKU) {
 			e, found = p.explain(k, s, int32(at), l), true

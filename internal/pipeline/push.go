@@ -87,7 +87,7 @@ func (s *syncing) sendAll(ctx context.Context, sink channel.Sink, full bool) (un
 		close(results)
 	}()
 	// What came back is stored even when the run is being stopped.
-	keep := context.WithoutCancel(ctx)
+	keep, unsure := context.WithoutCancel(ctx), ""
 	for r := range results {
 		// Whatever else is in by now goes into the same transaction: what holds up a push is marking (BenchmarkSync).
 		for more := true; more && len(r.answers) < markRows; {
@@ -102,6 +102,9 @@ func (s *syncing) sendAll(ctx context.Context, sink channel.Sink, full bool) (un
 		if r.unusable != nil && unusable == nil {
 			unusable = r.unusable
 		}
+		if r.unsure != "" {
+			unsure = r.unsure
+		}
 		err = errors.Join(err, s.mark(keep, r))
 		if unusable != nil || err != nil {
 			stop(errors.Join(unusable, err))
@@ -109,6 +112,9 @@ func (s *syncing) sendAll(ctx context.Context, sink channel.Sink, full bool) (un
 	}
 	if listing != nil && context.Cause(ctx) == nil {
 		err = errors.Join(err, listing)
+	}
+	if unusable == nil && unsure != "" && s.counts.Pushed == 0 {
+		unusable = fault.New(fault.Unreachable, "the store gave no answer that can be trusted: %s", unsure)
 	}
 	return unusable, err
 }
@@ -144,13 +150,17 @@ type result struct {
 	answers  []database.Answer
 	doubtful []database.Demand // on their way when the run was stopped
 	problems []database.Problem
-	unusable error // why the store takes no more, nil when it does
+	unsure   string // the words of a level that got no answer to be trusted, "" when all got one
+	unusable error  // why the store takes no more, nil when it does
 }
 
 func (r *result) add(o result) {
 	r.answers, r.doubtful, r.problems = append(r.answers, o.answers...), append(r.doubtful, o.doubtful...), append(r.problems, o.problems...)
 	if r.unusable == nil {
 		r.unusable = o.unusable
+	}
+	if r.unsure == "" {
+		r.unsure = o.unsure
 	}
 }
 
@@ -180,6 +190,9 @@ func (s *syncing) send(ctx context.Context, sink channel.Sink, demands []databas
 		case !a.Acknowledged:
 			if a.Words == "" && err != nil {
 				a.Words = fault.Message(err)
+			}
+			if a.Unsure {
+				r.unsure = a.Words
 			}
 			r.problems = append(r.problems, database.Problem{Kind: enum.LevelProblem, SKU: d.ChannelSKU, Code: o.Code, Message: a.Words})
 		}

@@ -71,6 +71,9 @@ func (e *engine) prepare(ctx context.Context, params *graphql.RawParams) (contex
 	if errs != nil {
 		return ctx, nil, e.DispatchError(ctx, errs)
 	}
+	if err := checkCost(op); err != nil {
+		return ctx, nil, &graphql.Response{Errors: gqlerror.List{err}}
+	}
 	op.DisableIntrospection = false // nobody comes here who is not signed in
 	return ctx, op, nil
 }

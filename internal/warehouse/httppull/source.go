@@ -158,6 +158,7 @@ func (r *report) Read(ctx context.Context, yield func(warehouse.Level, *warehous
 		items += p.items
 		switch {
 		case p.next == "" && p.complete && items == 0:
+			r.complete = true
 			return fault.Wrap(warehouse.ErrEmpty, fault.BadReport, "%s calls its report complete, but names no level", s.name())
 		case p.next == "":
 			// What earlier pages say of themselves does not matter: some call every page complete, some none but the last.
