@@ -18,7 +18,7 @@ import (
 )
 
 // Every GraphQL block of the guide runs, on a server with a small world: with the variables of a JSON block that follows,
-// in which "$merchant" or "<merchantId>" stands for the id of the world's merchant, and so on (names). Blocks of a page
+// in which "$merchant", "$MERCHANT" or "<merchantId>" stands for the id of the world's merchant, and so on (names). Blocks of a page
 // run in order. None may end with errors or user errors. A JSON block that begins with "data" is what is
 // answered, at the least. Subscriptions must deliver something when the warehouse reports.
 func TestGuide(t *testing.T) {
@@ -98,18 +98,18 @@ func newGuide(t *testing.T) *guide {
 		ChannelLevels, WarehouseLevels struct{ Nodes []struct{ ID string } }
 	}
 	s.ask(t, &levels, "{ channelLevels(first: 1) { nodes { id } } warehouseLevels(first: 1) { nodes { id } } }", nil)
-	g.names["channelLevel"], g.names["warehouseLevel"] = levels.ChannelLevels.Nodes[0].ID, levels.WarehouseLevels.Nodes[0].ID
+	g.names["channellevel"], g.names["warehouselevel"] = levels.ChannelLevels.Nodes[0].ID, levels.WarehouseLevels.Nodes[0].ID
 	return g
 }
 
-var placeholder = regexp.MustCompile(`"(?:\$([A-Za-z]+)|<([A-Za-z]+)>)"`)
+var placeholder = regexp.MustCompile(`"(?:\$[A-Za-z_]+|<[A-Za-z_]+>)"`)
 
 // fill writes the world's ids into a text.
 func (g *guide) fill(t *testing.T, text string) string {
 	t.Helper()
 	return placeholder.ReplaceAllStringFunc(text, func(s string) string {
-		name := strings.TrimSuffix(strings.Trim(s, `"$<>`), "Id")
-		id, ok := g.names[name]
+		name := strings.ToLower(strings.ReplaceAll(strings.Trim(s, `"$<>`), "_", ""))
+		id, ok := g.names[strings.TrimSuffix(name, "id")]
 		if !ok {
 			t.Fatalf("the world has no %s", s)
 		}

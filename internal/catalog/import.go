@@ -97,25 +97,13 @@ func (i *Importer) Start(ctx context.Context, in database.NewImport, file io.Rea
 	if err != nil {
 		return nil, nil, err
 	}
-	started := false
-	defer func() {
-		if !started {
-			err = errors.Join(err, copied.Close())
-		}
-	}()
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed {
-		return nil, nil, fault.New(fault.Conflict, "the server is stopping: try again")
-	}
-	row, err := i.DB.StartImport(ctx, in)
+	row, err := i.begin(ctx, in)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, copied.Close())
 	}
 	ended := make(chan struct{})
-	started = true
-	i.live[row.ID] = database.ImportCounts{}
-	i.work.Go(func() {
+	go func() {
+		defer i.work.Done()
 		defer close(ended)
 		defer copied.Close() //nolint:errcheck // it was only read
 		select {
@@ -126,8 +114,26 @@ func (i *Importer) Start(ctx context.Context, in database.NewImport, file io.Rea
 		if err := i.run(i.base, row, copied); err != nil {
 			i.Log.Error("an import failed", "import", row.ID, "error", err)
 		}
-	})
+	}()
 	return row, ended, nil
+}
+
+// begin stores an import that is to run behind, and counts it among the work.
+func (i *Importer) begin(ctx context.Context, in database.NewImport) (*ent.CatalogImport, error) {
+	i.mu.Lock()
+	closed := i.closed
+	if !closed {
+		i.work.Add(1)
+	}
+	i.mu.Unlock()
+	if closed {
+		return nil, fault.New(fault.Conflict, "the server is stopping: try again")
+	}
+	row, err := i.DB.StartImport(ctx, in)
+	if err != nil {
+		i.work.Done()
+	}
+	return row, err
 }
 
 // Run imports a file before it returns, and returns the id of the import. Faults are those of Start.

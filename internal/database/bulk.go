@@ -58,11 +58,15 @@ func (db *DB) among(column string, texts []string) (condition string, arg any) {
 	if db.pool != nil {
 		return column + " = ANY(?)", texts
 	}
+	return column + " IN (SELECT value FROM json_each(?))", jsonList(texts)
+}
+
+func jsonList(texts []string) string {
 	list, err := json.Marshal(texts)
 	if err != nil {
 		panic(err) // a list of strings always marshals
 	}
-	return column + " IN (SELECT value FROM json_each(?))", string(list)
+	return string(list)
 }
 
 // sqliteRows is how many rows go into one INSERT: more gains nothing, and a statement takes 32,766 arguments at most.

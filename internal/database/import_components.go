@@ -142,8 +142,8 @@ func (c *composer) stored(ctx context.Context, chunk []bundleRows) (*composition
 			all = append(all, r.SKU)
 		}
 	}
-	condition, arg := c.db.among("sku", append(all, own...))
-	err := c.importer.each(ctx, "SELECT id, sku FROM products WHERE merchant_id = ? AND "+condition, []any{c.MerchantID, arg}, func(scan func(...any) error) error {
+	from, texts := c.db.foundBy("products", productKey, append(all, own...))
+	err := c.importer.each(ctx, "SELECT p.id, p.sku FROM "+from, []any{texts, c.MerchantID}, func(scan func(...any) error) error {
 		var sku string
 		var p candidate
 		err := scan(&p.id, &sku)
@@ -153,32 +153,31 @@ func (c *composer) stored(ctx context.Context, chunk []bundleRows) (*composition
 	if err != nil {
 		return nil, err
 	}
-	condition, arg = c.db.among("b.sku", append(all, own...))
-	err = c.importer.each(ctx, `SELECT b.sku, x.component_id, p.sku, x.quantity FROM products b JOIN bundle_components x ON x.bundle_id = b.id JOIN products p ON p.id = x.component_id
-		WHERE b.merchant_id = ? AND `+condition, []any{c.MerchantID, arg}, func(scan func(...any) error) error {
-		var sku string
-		var x part
-		err := scan(&sku, &x.product, &x.sku, &x.quantity)
-		b := s.products[sku]
-		b.components = append(b.components, x.product)
-		s.products[sku], s.parts[b.id] = b, append(s.parts[b.id], x)
-		return err
-	})
+	err = c.importer.each(ctx, "SELECT p.sku, x.component_id, of.sku, x.quantity FROM "+from+" JOIN bundle_components x ON x.bundle_id = p.id JOIN products of ON of.id = x.component_id",
+		[]any{texts, c.MerchantID}, func(scan func(...any) error) error {
+			var sku string
+			var x part
+			err := scan(&sku, &x.product, &x.sku, &x.quantity)
+			b := s.products[sku]
+			b.components = append(b.components, x.product)
+			s.products[sku], s.parts[b.id] = b, append(s.parts[b.id], x)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}
-	condition, arg = c.db.among("p.sku", own)
-	err = c.importer.each(ctx, `SELECT p.id, b.id, b.sku FROM products p JOIN bundle_components x ON x.component_id = p.id JOIN products b ON b.id = x.bundle_id
-		WHERE p.merchant_id = ? AND `+condition, []any{c.MerchantID, arg}, func(scan func(...any) error) error {
-		var id, bundle int64
-		var sku string
-		err := scan(&id, &bundle, &sku)
-		if s.within[id] == nil {
-			s.within[id] = map[int64]string{}
-		}
-		s.within[id][bundle] = sku
-		return err
-	})
+	from, texts = c.db.foundBy("products", productKey, own)
+	err = c.importer.each(ctx, "SELECT p.id, b.id, b.sku FROM "+from+" JOIN bundle_components x ON x.component_id = p.id JOIN products b ON b.id = x.bundle_id",
+		[]any{texts, c.MerchantID}, func(scan func(...any) error) error {
+			var id, bundle int64
+			var sku string
+			err := scan(&id, &bundle, &sku)
+			if s.within[id] == nil {
+				s.within[id] = map[int64]string{}
+			}
+			s.within[id][bundle] = sku
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}

@@ -173,8 +173,8 @@ func (i *importer) storedListings(ctx context.Context, chunk []ListingRow) (prod
 		skus[n] = r.SKU
 		byStore[r.StoreID] = append(byStore[r.StoreID], r.ChannelSKU)
 	}
-	condition, arg := i.db.among("sku", skus)
-	err = i.each(ctx, "SELECT id, sku FROM products WHERE merchant_id = ? AND "+condition, []any{i.MerchantID, arg}, func(scan func(...any) error) error {
+	from, texts := i.db.foundBy("products", productKey, skus)
+	err = i.each(ctx, "SELECT p.id, p.sku FROM "+from, []any{texts, i.MerchantID}, func(scan func(...any) error) error {
 		var id int64
 		var sku string
 		err := scan(&id, &sku)
@@ -185,9 +185,9 @@ func (i *importer) storedListings(ctx context.Context, chunk []ListingRow) (prod
 		return nil, nil, err
 	}
 	for id, channelSKUs := range byStore {
-		condition, arg := i.db.among("l.channel_sku", channelSKUs)
-		err = i.each(ctx, `SELECT l.channel_sku, l.id, l.product_id, p.sku, l.inventory_enabled, l.max_quantity, l.name, l.price, l.weight, l.image_url, l.description
-			FROM listings l JOIN products p ON p.id = l.product_id WHERE l.merchant_id = ? AND l.store_id = ? AND `+condition, []any{i.MerchantID, id, arg}, func(scan func(...any) error) error {
+		from, texts := i.db.foundBy("listings", "p.store_id = ? AND p.channel_sku = k.v", channelSKUs)
+		err = i.each(ctx, `SELECT p.channel_sku, p.id, p.product_id, of.sku, p.inventory_enabled, p.max_quantity, p.name, p.price, p.weight, p.image_url, p.description
+			FROM `+from+" JOIN products of ON of.id = p.product_id", []any{texts, id}, func(scan func(...any) error) error {
 			key := listingKey{store: id}
 			var l storedListing
 			err := scan(&key.sku, &l.id, &l.product, &l.sku, &l.enabled, &l.limit, &l.name, &l.price, &l.weight, &l.image, &l.description)

@@ -49,8 +49,8 @@ func (i *importer) products(ctx context.Context, chunk []ProductRow, last *Produ
 		keys[n] = r.SKU
 	}
 	stored := make(map[string]storedProduct, len(chunk))
-	condition, arg := i.db.among("sku", keys)
-	err := i.each(ctx, "SELECT sku, id, name, upc, image_url FROM products WHERE merchant_id = ? AND "+condition, []any{i.MerchantID, arg}, func(scan func(...any) error) error {
+	from, texts := i.db.foundBy("products", productKey, keys)
+	err := i.each(ctx, "SELECT p.sku, p.id, p.name, p.upc, p.image_url FROM "+from, []any{texts, i.MerchantID}, func(scan func(...any) error) error {
 		var sku string
 		var p storedProduct
 		err := scan(&sku, &p.id, &p.name, &p.upc, &p.image)

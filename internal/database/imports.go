@@ -198,7 +198,7 @@ func (db *DB) importAll(ctx context.Context, im *Import, f func(context.Context,
 	return err
 }
 
-// refused stops the writing where all is to be undone anyway; what remains is judged still.
+// refuse stops the writing where all is to be undone anyway; what remains is judged still.
 func (i *importer) refuse(line int64, sku string, faults fault.List) {
 	i.Refuse(line, sku, faults)
 	if i.OnError == enum.RejectAll {
@@ -277,6 +277,20 @@ func chunks[T any](rows iter.Seq2[T, error], size func(T) int, f func([]T) error
 	}
 	return f(chunk)
 }
+
+// foundBy is a FROM clause of the rows of a table, as p, that a unique key finds for each of the texts, which p's columns are
+// compared with as k.v. Its first argument is returned. PostgreSQL takes the index for each text in any case: left to
+// itself it read the whole merchant, or table, for every 2,000 texts (15 to 48 ms of 100,000 rows instead of 3).
+func (db *DB) foundBy(table, key string, texts []string) (from string, arg any) {
+	texts = slices.Compact(slices.Sorted(slices.Values(texts)))
+	if db.pool != nil {
+		return "unnest(?::text[]) k(v) CROSS JOIN LATERAL (SELECT * FROM " + table + " p WHERE " + key + " LIMIT 1) p", texts
+	}
+	return "(SELECT value AS v FROM json_each(?)) k CROSS JOIN " + table + " p ON " + key, jsonList(texts)
+}
+
+// productKey finds a merchant's products by SKU.
+const productKey = "p.merchant_id = ? AND p.sku = k.v"
 
 func one[T any](T) int { return 1 }
 

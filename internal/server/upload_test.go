@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,5 +68,29 @@ func TestUploads(t *testing.T) { // not in parallel: it sets where temporary fil
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// An Idempotency-Key stands for what files hold, not for their names and sizes alone.
+func TestUploadsAreToldApart(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	hash := func(content string) string {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(parts(
+			[3]string{"operations", "", `{"query": "{ who }", "variables": {"f": null}}`}, [3]string{"map", "", `{"a": ["variables.f"]}`}, [3]string{"a", "x.csv", content})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", strings.TrimPrefix(asParts, "Content-Type: "))
+		var files uploads
+		defer func() { files.close() }()
+		params, bad := r.params(httptest.NewRecorder(), req, &files)
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		return string(hashOf(params))
+	}
+	if first, again, other := hash("1"), hash("1"), hash("2"); first != again || first == other {
+		t.Error("files of one size are not told apart by what they hold")
 	}
 }
