@@ -67,7 +67,7 @@ type channelRow struct {
 	due                        bool
 }
 
-const channelColumns = "SELECT id, store_id, channel_sku, location_code, sku, listing_id, quantity, pushed_quantity, committed, status, due FROM channel_levels "
+const channelColumns = "SELECT p.id, p.store_id, p.channel_sku, p.location_code, p.sku, p.listing_id, p.quantity, p.pushed_quantity, p.committed, p.status, p.due FROM "
 
 func (t *tx) channelRows(ctx context.Context, into map[channelKey]channelRow, query string, args ...any) error {
 	err := t.each(ctx, channelColumns+query, args, func(scan func(...any) error) error {
@@ -119,8 +119,8 @@ func (w *world) moves(rows map[channelKey]channelRow, targets []inventory.Target
 // rows reads the stored channel levels of the outputs and, with byKey, those that stand under the targets' keys.
 func (t *tx) rows(ctx context.Context, merchantID int64, outputs []string, targets []inventory.Target, byKey bool) (map[channelKey]channelRow, error) {
 	rows := map[channelKey]channelRow{}
-	among, arg := t.db.among("sku", outputs)
-	if err := t.channelRows(ctx, rows, "WHERE merchant_id = ? AND "+among, merchantID, arg); err != nil {
+	from, args := t.db.bySKU("channel_levels", merchantID, outputs)
+	if err := t.channelRows(ctx, rows, from, args...); err != nil {
 		return nil, err
 	}
 	if byKey {
@@ -225,8 +225,8 @@ func (t *tx) rowsByKey(ctx context.Context, rows map[channelKey]channelRow, targ
 		}
 	}
 	for store, skus := range perStore {
-		among, arg := t.db.among("channel_sku", skus)
-		if err := t.channelRows(ctx, rows, "WHERE store_id = ? AND "+among, store, arg); err != nil {
+		among, arg := t.db.among("p.channel_sku", skus)
+		if err := t.channelRows(ctx, rows, "channel_levels p WHERE p.store_id = ? AND "+among, store, arg); err != nil {
 			return err
 		}
 	}

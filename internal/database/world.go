@@ -221,8 +221,8 @@ func (t *tx) listings(ctx context.Context, merchantID int64, skus []string) (out
 }
 
 func (t *tx) levelsOf(ctx context.Context, merchantID int64, skus []string) (out []inventory.Level, err error) {
-	among, arg := t.db.among("sku", skus)
-	err = t.each(ctx, "SELECT warehouse_id, facility_code, sku, available, on_hand, committed FROM warehouse_levels WHERE merchant_id = ? AND "+among, []any{merchantID, arg}, func(scan func(...any) error) error {
+	from, args := t.db.bySKU("warehouse_levels", merchantID, skus)
+	err = t.each(ctx, "SELECT p.warehouse_id, p.facility_code, p.sku, p.available, p.on_hand, p.committed FROM "+from, args, func(scan func(...any) error) error {
 		var key LevelKey
 		var f Figures
 		var warehouseID int64

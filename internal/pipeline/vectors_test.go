@@ -89,7 +89,7 @@ func vectors(t *testing.T) (all []vector) {
 	return all
 }
 
-// spec 3.2, 3.4, 4: every worked case, loaded through the database and the pipeline, ends in exactly the right levels, and
+// spec 3.1, 3.2, 3.4, 4.1, 4.11 and the rest of section 4: every worked case, loaded through the database and the pipeline, ends in exactly the right levels, and
 // its stores are told exactly these.
 func TestWorkedCasesEndInTheRightLevelsAtEveryStore(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,8 @@ const (
 	maxLists    = 3 // lists without pages inside each other
 	pageObjects = 50
 	listObjects = 10
+	// explainedObjects is how many parts a part of an explanation has.
+	explainedObjects = 2
 )
 
 // checkCost refuses an operation that may answer too many objects (TOO_COMPLEX). It works on validated documents, whose
@@ -61,6 +63,8 @@ func (c *cost) field(f *ast.Field, times int64, lists int) {
 	switch paged := f.Definition.Arguments.ForName("first") != nil; {
 	case paged:
 		times *= c.page(f)
+	case f.Definition.Type.Elem != nil && strings.HasPrefix(f.Definition.Type.Name(), "Explained"): // of one level, and worked out with it
+		times *= explainedObjects
 	case f.Definition.Type.Elem != nil && f.Name != "edges" && f.Name != "nodes": // those of a page were counted with it
 		times, lists = times*listObjects, lists+1
 	}
