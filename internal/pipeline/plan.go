@@ -201,16 +201,3 @@ func (p *Pipeline) planBehind(merchantID int64) {
 		delete(p.behind, merchantID)
 	}
 }
-
-func every(quit <-chan struct{}, d time.Duration, f func()) {
-	tick := time.NewTicker(d)
-	defer tick.Stop()
-	for {
-		select {
-		case <-quit:
-			return
-		case <-tick.C:
-			f()
-		}
-	}
-}
