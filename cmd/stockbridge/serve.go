@@ -77,7 +77,8 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	defer listener.Close() //nolint:errcheck // closed by Serve, when it came to that
 
 	feedCtx, stopFeed := context.WithCancel(context.WithoutCancel(i))
-	feed, fed := activity.New(a.db, a.bell, i.log), make(chan struct{})
+	reader := access.Scope(a.db.Reader())
+	feed, fed := activity.New(activity.Config{DB: a.db, Reader: reader, System: access.System, Bell: a.bell, Log: i.log}), make(chan struct{})
 	go func() { defer close(fed); feed.Run(feedCtx) }()
 	defer func() { stopFeed(); <-fed }()
 
@@ -114,7 +115,6 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err := imports.Recover(i); err != nil {
 		return err
 	}
-	reader := access.Scope(a.db.Reader())
 	s := server.New(server.Config{
 		Schema: graph.New(graph.Config{Reader: reader, DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Imports: imports, Cron: jobs,
 			Log: i.log, SmartFloor: c.SmartFloor}),
