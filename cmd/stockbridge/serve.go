@@ -36,6 +36,7 @@ type serveCommand struct {
 	MaxSyncs           int           `help:"How many syncs run at once; others wait." default:"16"`
 	Keep               time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
 	MaxUpload          int64         `help:"The largest file that can be sent, in MiB." default:"64"`
+	MaxConnections     int           `help:"How many WebSockets and event streams one token may have open." default:"1000"`
 	StopGrace          time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
 }
 
@@ -115,15 +116,20 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err := imports.Recover(i); err != nil {
 		return err
 	}
+	authenticator := access.NewAuthenticator(a.db, issuer, i.log)
 	s := server.New(server.Config{
 		Schema: graph.New(graph.Config{Reader: reader, DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Imports: imports, Cron: jobs,
 			Log: i.log, SmartFloor: c.SmartFloor}),
-		Authenticate: access.NewAuthenticator(a.db, issuer, i.log).Authenticate,
-		Present:      graph.ErrorPresenter(i.log),
-		Once:         access.NewOnce(a.db, a.sealer),
-		Ready:        a.db.Ping,
-		Metrics:      []prometheus.Collector{syncMetrics{a.pipeline}},
-		MaxUpload:    c.MaxUpload << 20,
+		Authenticate:   authenticator.Authenticate,
+		Standing:       authenticator.Standing,
+		Sharing:        graph.SharingOf,
+		Newest:         feed.Newest,
+		MaxConnections: c.MaxConnections,
+		Present:        graph.ErrorPresenter(i.log),
+		Once:           access.NewOnce(a.db, a.sealer),
+		Ready:          a.db.Ping,
+		Metrics:        []prometheus.Collector{syncMetrics{a.pipeline}},
+		MaxUpload:      c.MaxUpload << 20,
 		Export: func(ctx context.Context, name string, q url.Values) (*server.Export, error) {
 			subject, format := catalog.FormatOf(name)
 			e, err := catalog.Open(ctx, reader, subject, format, q.Get("merchantId"), q.Get("storeId"))
