@@ -57,8 +57,8 @@ func WithStream(ctx context.Context, s *Stream) context.Context {
 	return context.WithValue(ctx, streamKey{}, s)
 }
 
-// streamOf is never nil.
-func streamOf(ctx context.Context) *Stream {
+// StreamOf is what the transport gave with the context, never nil.
+func StreamOf(ctx context.Context) *Stream {
 	if s, ok := ctx.Value(streamKey{}).(*Stream); ok {
 		return s
 	}
@@ -85,13 +85,15 @@ func (s *Stream) Reached() int64 {
 	return s.reached
 }
 
-func (s *Stream) sends(position int64) {
+// Sends says, just before a response comes into being, where in the feed it stands.
+func (s *Stream) Sends(position int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.under = append(s.under, position)
 }
 
-func (s *Stream) reach(position int64) {
+// Reach says where an execution with Stored ends.
+func (s *Stream) Reach(position int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reached = position
@@ -131,7 +133,7 @@ func (s subscription) follow(ctx context.Context, stream *Stream, position int64
 		rows, err := next(ctx)
 		switch {
 		case err == nil && len(rows) == 0:
-			stream.reach(tail.Position())
+			stream.Reach(tail.Position())
 			return
 		case err == nil:
 			if !hand(rows) {

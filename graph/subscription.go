@@ -28,7 +28,7 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 		return nil, err
 	}
 	filter.Kinds = kinds
-	told := streamOf(ctx)
+	told := StreamOf(ctx)
 	position, err := s.begin(ctx, told, filter.MerchantID, after)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 	return stream(ctx, func(send func(*ent.Activity) bool) {
 		s.follow(ctx, told, position, filter, func(rows []fact) bool {
 			for _, a := range rows {
-				if told.sends(a.ID); !send(a) {
+				if told.Sends(a.ID); !send(a) {
 					return false
 				}
 			}
@@ -123,7 +123,7 @@ func (s subscription) ChannelLevelChanged(ctx context.Context, merchantID string
 // levels follows the levels that activities tell of, each as it stands. Of several activities that tell of one level the
 // last counts, where they come faster than the receiver takes them. A level that is gone by now is passed over.
 func levels[T any](ctx context.Context, s subscription, filter activity.Filter, load func(context.Context, *ent.Activity) (*T, error)) (<-chan *T, error) {
-	told := streamOf(ctx)
+	told := StreamOf(ctx)
 	position, err := s.begin(ctx, told, filter.MerchantID, nil)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func levels[T any](ctx context.Context, s subscription, filter activity.Filter, 
 				if err != nil {
 					continue
 				}
-				if told.sends(a.ID); !send(level) {
+				if told.Sends(a.ID); !send(level) {
 					return false
 				}
 			}

@@ -10,13 +10,14 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Bounds of what waits for one client.
-const (
-	outboxMessages = 1000
-	outboxBytes    = 1 << 20            // of messages that others may have too
-	outboxAnswers  = 4 * outboxMessages // with answers to what the client sends: one that asks and does not listen is let go
-	writeAtOnce    = 64 << 10           // bytes
-)
+// room is how much may wait for one client.
+type room struct{ messages, bytes int }
+
+// more is for answers to what the client sends, which must not be held back by what is told unasked. A client that asks on and
+// on and takes no answers is let go.
+func (r room) more() room { return room{4 * r.messages, 4 * r.bytes} }
+
+const writeAtOnce = 64 << 10 // bytes
 
 // frame is one message on its way to a WebSocket.
 type frame struct {
@@ -41,21 +42,21 @@ type outbox struct {
 	bytes   int
 	writing bool
 	last    bool          // nothing may be added: a close is in, or the connection is gone
-	room    chan struct{} // closed when there is room again; nil while nobody waits
+	freed   chan struct{} // closed when there is room again; nil while nobody waits
 }
 
 // add queues a frame. It answers false where there is no room for it within the bounds given.
-func (o *outbox) add(f frame, messages, bytes int) bool {
+func (o *outbox) add(f frame, within room) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.addLocked(f, messages, bytes)
+	return o.addLocked(f, within)
 }
 
-func (o *outbox) addLocked(f frame, messages, bytes int) bool {
+func (o *outbox) addLocked(f frame, within room) bool {
 	if o.last {
 		return true // it is too late for it to matter
 	}
-	if len(o.frames) >= messages || o.bytes > 0 && o.bytes+f.size() > bytes {
+	if len(o.frames) >= within.messages || o.bytes > 0 && o.bytes+f.size() > within.bytes {
 		return false
 	}
 	o.frames = append(o.frames, f)
@@ -71,10 +72,10 @@ func (o *outbox) addLocked(f frame, messages, bytes int) bool {
 }
 
 // wait queues a frame when there is room for it.
-func (o *outbox) wait(ctx context.Context, f frame) error {
+func (o *outbox) wait(ctx context.Context, f frame, within room) error {
 	for {
 		o.mu.Lock()
-		if ctx.Err() != nil || o.last || o.addLocked(f, outboxMessages, outboxBytes) {
+		if ctx.Err() != nil || o.last || o.addLocked(f, within) {
 			gone := o.last
 			o.mu.Unlock()
 			if gone && ctx.Err() == nil {
@@ -82,10 +83,10 @@ func (o *outbox) wait(ctx context.Context, f frame) error {
 			}
 			return ctx.Err()
 		}
-		if o.room == nil {
-			o.room = make(chan struct{})
+		if o.freed == nil {
+			o.freed = make(chan struct{})
 		}
-		room := o.room
+		room := o.freed
 		o.mu.Unlock()
 		select {
 		case <-room:
@@ -112,9 +113,9 @@ func (o *outbox) take(used []frame) []frame {
 	}
 	clear(used)
 	o.frames, o.bytes = used[:0], 0
-	if o.room != nil {
-		close(o.room)
-		o.room = nil
+	if o.freed != nil {
+		close(o.freed)
+		o.freed = nil
 	}
 	return frames
 }

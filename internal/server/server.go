@@ -73,6 +73,7 @@ type pace struct {
 	init    time.Duration // a socket's first message is waited for
 	beat    time.Duration // between signs of life; three without an answer end a socket
 	recheck time.Duration // between looks at whether tokens still stand, and who is due a sign of life
+	room    room          // for what waits for a client that is slow; it is served from storage then
 }
 
 // Server serves the API. Make one with New; stop it with Shutdown.
@@ -112,7 +113,7 @@ func New(c Config) *Server {
 	if c.MaxConnections == 0 {
 		c.MaxConnections = 1000
 	}
-	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: 2 * time.Second}, calm: make(chan struct{})}
+	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: 2 * time.Second, room: room{messages: 1000, bytes: 1 << 20}}, calm: make(chan struct{})}
 	if s.Standing == nil {
 		s.Standing = s.standing
 	}

@@ -349,7 +349,7 @@ func (op *operation) frame(m *message) frame {
 
 // offer implements outlet.
 func (op *operation) offer(m *message) bool {
-	return !op.runs() || op.socket.out.add(op.frame(m), outboxMessages, outboxBytes)
+	return !op.runs() || op.socket.out.add(op.frame(m), op.socket.pace.room)
 }
 
 // put implements outlet.
@@ -357,7 +357,7 @@ func (op *operation) put(ctx context.Context, m *message) error {
 	if !op.runs() {
 		return context.Canceled
 	}
-	return op.socket.out.wait(ctx, op.frame(m))
+	return op.socket.out.wait(ctx, op.frame(m), op.socket.pace.room)
 }
 
 // end implements outlet.
@@ -413,7 +413,7 @@ func (c *socket) send(m wireMessage) {
 
 // answer queues what the client asked for. One that asks on and on and takes no answers is let go.
 func (c *socket) answer(f frame) {
-	if !c.out.add(f, outboxAnswers, outboxAnswers<<10) {
+	if !c.out.add(f, c.pace.room.more()) {
 		c.cancel()
 		_ = c.conn.Close() // ends the reading, and with it all
 	}

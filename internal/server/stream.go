@@ -22,7 +22,8 @@ const lastEventHeader = "Last-Event-ID"
 // eventOutlet is one stream of server-sent events. The goroutine of its request writes; for a subscription that has not caught up
 // there is one more.
 type eventOutlet struct {
-	work sync.WaitGroup
+	within room
+	work   sync.WaitGroup
 
 	mu      sync.Mutex // guards the rest
 	waiting []*message
@@ -31,7 +32,7 @@ type eventOutlet struct {
 	why     string        // the token no longer stands
 	gone    bool          // nobody reads what is added
 	more    chan struct{} // of one place: something was added
-	room    chan struct{} // closed when there is room again; nil while nobody waits
+	freed   chan struct{} // closed when there is room again; nil while nobody waits
 }
 
 func (e *eventOutlet) signal() {
@@ -49,7 +50,7 @@ func (e *eventOutlet) offer(m *message) bool {
 }
 
 func (e *eventOutlet) add(m *message) bool {
-	if len(e.waiting) >= outboxMessages || e.bytes > 0 && e.bytes+len(m.payload) > outboxBytes {
+	if len(e.waiting) >= e.within.messages || e.bytes > 0 && e.bytes+len(m.payload) > e.within.bytes {
 		return false
 	}
 	e.waiting = append(e.waiting, m)
@@ -66,10 +67,10 @@ func (e *eventOutlet) put(ctx context.Context, m *message) error {
 			e.mu.Unlock()
 			return ctx.Err()
 		}
-		if e.room == nil {
-			e.room = make(chan struct{})
+		if e.freed == nil {
+			e.freed = make(chan struct{})
 		}
-		room := e.room
+		room := e.freed
 		e.mu.Unlock()
 		select {
 		case <-room:
@@ -108,9 +109,9 @@ func (e *eventOutlet) take() (waiting []*message, done bool, why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	waiting, e.waiting, e.bytes = e.waiting, nil, 0
-	if e.room != nil {
-		close(e.room)
-		e.room = nil
+	if e.freed != nil {
+		close(e.freed)
+		e.freed = nil
 	}
 	return waiting, e.done, e.why
 }
@@ -127,7 +128,7 @@ func (e *eventOutlet) close() {
 // their cursor as id. A stream that the server breaks off, because it stops or the token no longer stands, has no complete, so that clients
 // connect again: after the last id.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, secret string, op *graphql.OperationContext) {
-	e := &eventOutlet{more: make(chan struct{}, 1)}
+	e := &eventOutlet{within: s.pace.room, more: make(chan struct{}, 1)}
 	viewer, err := access.From(ctx)
 	if err != nil {
 		panic(err) // nobody comes here who is not signed in
