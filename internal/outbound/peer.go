@@ -163,3 +163,11 @@ func (p *Peer) attempt(ctx context.Context, r Request, judge func(Reply) error) 
 	p.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "asked", attrs...)
 	return reply, req, err
 }
+
+// Options are what the server gives every adapter. The zero value works, for public addresses.
+type Options struct {
+	Name    string // what is spoken to, for the log
+	Network Policy
+	Retry   Retry // its clock is used for all waiting
+	Log     *slog.Logger
+}
