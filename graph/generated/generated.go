@@ -200,6 +200,9 @@ type ScheduleResolver interface {
 }
 type StoreResolver interface {
 	Settings(ctx context.Context, obj *ent.Store) (model.StoreSettings, error)
+
+	RemoteLocations(ctx context.Context, obj *ent.Store) ([]*model.RemoteLocation, error)
+	Capabilities(ctx context.Context, obj *ent.Store) (*model.StoreCapabilities, error)
 }
 type SubscriptionResolver interface {
 	Activity(ctx context.Context, merchantID string, sku *string, storeID *string, warehouseID *string, kinds []enum.ActivityKind, after *string) (<-chan *ent.Activity, error)
@@ -788,6 +791,8 @@ enum UserErrorCode {
   HELD
   "The warehouse or store, or this server, asks for fewer requests: try again later."
   THROTTLED
+  "The store failed again and again and is left alone for a while: the message says until when. What waits is sent by the first sync after that."
+  STORE_PAUSED
   "The warehouse or store said no; the message has its words."
   REFUSED
 }
@@ -1261,9 +1266,9 @@ type ExtensivWarehouseSettings {
   "The login that tokens are given for."
   userLogin: String!
   "The customer whose stock counts; null for all that the login may see."
-  customerId: Int
+  customerId: String
   "The facility whose stock counts; null for all."
-  facilityId: Int
+  facilityId: String
   "The address of the API where it is not the platform's own."
   endpoint: String
 }
@@ -1393,10 +1398,10 @@ input ExtensivWarehouseInput {
   clientSecret: String
   "The login, or its number, that tokens are given for (` + "`" + `user_login` + "`" + `)."
   userLogin: String!
-  "The customer whose stock counts. Left out: all that the login may see."
-  customerId: Int
-  "The facility whose stock counts. Left out: all of them."
-  facilityId: Int
+  "The customer whose stock counts, as the 3PL numbers it. Left out: all that the login may see."
+  customerId: String
+  "The facility whose stock counts, as the 3PL numbers it. Left out: all of them."
+  facilityId: String
   "Another address of the API, for tests against a stand-in. Left out: the platform's own."
   endpoint: String
 }
@@ -1686,6 +1691,13 @@ type Store implements Node {
   onExclude: OnExclude!
   "Its locations that show stock of their own."
   locations: [StoreLocation!]!
+  """
+  The locations the platform itself tells, asked for now, within 30 seconds: their codes are what ` + "`" + `locations` + "`" + ` and location links name. Empty for platforms
+  without locations. It costs a request at the platform, so only an ADMIN or OPERATOR may ask (FORBIDDEN); else it fails as ` + "`" + `testStore` + "`" + ` does.
+  """
+  remoteLocations: [RemoteLocation!]!
+  "What it takes at once, and what it takes a quantity for."
+  capabilities: StoreCapabilities!
   "Its connections to warehouses."
   connections: [Connection!]!
   "When it was added."
@@ -1786,6 +1798,26 @@ type StoreLocation implements Node {
   code: String!
   "Its name, for people."
   name: String!
+}
+
+"A location as a store's platform tells it."
+type RemoteLocation {
+  "What the platform calls it: the ` + "`" + `code` + "`" + ` to give a location of the store."
+  code: String!
+  "Its name at the platform."
+  name: String!
+  "The store's location of this code; null where there is none yet."
+  storeLocation: StoreLocation
+}
+
+"What a store takes."
+type StoreCapabilities {
+  "Levels in one batch."
+  maxBatch: Int!
+  "Batches under way at once."
+  concurrency: Int!
+  "What it takes a quantity for."
+  quantitySemantics: QuantitySemantics!
 }
 
 "How a store is reached, by platform."
@@ -5780,6 +5812,18 @@ func (ec *executionContext) childFields_ReleaseSyncPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ReleaseSyncPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RemoteLocation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_RemoteLocation_code(ctx, field)
+	case "name":
+		return ec.fieldContext_RemoteLocation_name(ctx, field)
+	case "storeLocation":
+		return ec.fieldContext_RemoteLocation_storeLocation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoteLocation", field.Name)
+}
+
 func (ec *executionContext) childFields_ReportWarehouseLevelsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reported":
@@ -5960,6 +6004,10 @@ func (ec *executionContext) childFields_Store(ctx context.Context, field graphql
 		return ec.fieldContext_Store_onExclude(ctx, field)
 	case "locations":
 		return ec.fieldContext_Store_locations(ctx, field)
+	case "remoteLocations":
+		return ec.fieldContext_Store_remoteLocations(ctx, field)
+	case "capabilities":
+		return ec.fieldContext_Store_capabilities(ctx, field)
 	case "connections":
 		return ec.fieldContext_Store_connections(ctx, field)
 	case "createdAt":
@@ -5984,6 +6032,18 @@ func (ec *executionContext) childFields_StoreAnswer(ctx context.Context, field g
 		return ec.fieldContext_StoreAnswer_message(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StoreAnswer", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreCapabilities(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "maxBatch":
+		return ec.fieldContext_StoreCapabilities_maxBatch(ctx, field)
+	case "concurrency":
+		return ec.fieldContext_StoreCapabilities_concurrency(ctx, field)
+	case "quantitySemantics":
+		return ec.fieldContext_StoreCapabilities_quantitySemantics(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreCapabilities", field.Name)
 }
 
 func (ec *executionContext) childFields_StoreConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14844,15 +14904,15 @@ func (ec *executionContext) _ExtensivWarehouseSettings_customerId(ctx context.Co
 			return obj.CustomerID, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_customerId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "String")
 }
 
 func (ec *executionContext) _ExtensivWarehouseSettings_facilityId(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
@@ -14867,15 +14927,15 @@ func (ec *executionContext) _ExtensivWarehouseSettings_facilityId(ctx context.Co
 			return obj.FacilityID, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
-			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_facilityId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "String")
 }
 
 func (ec *executionContext) _ExtensivWarehouseSettings_endpoint(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
@@ -22668,6 +22728,84 @@ func (ec *executionContext) fieldContext_ReleaseSyncPayload_userErrors(_ context
 	return fc, nil
 }
 
+func (ec *executionContext) _RemoteLocation_code(ctx context.Context, field graphql.CollectedField, obj *model.RemoteLocation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoteLocation_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoteLocation_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoteLocation", field, false, false, "String")
+}
+
+func (ec *executionContext) _RemoteLocation_name(ctx context.Context, field graphql.CollectedField, obj *model.RemoteLocation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoteLocation_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoteLocation_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoteLocation", field, false, false, "String")
+}
+
+func (ec *executionContext) _RemoteLocation_storeLocation(ctx context.Context, field graphql.CollectedField, obj *model.RemoteLocation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoteLocation_storeLocation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoreLocation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.StoreLocation) graphql.Marshaler {
+			return ec.marshalOStoreLocation2ᚖstockbridgeᚋentᚐStoreLocation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RemoteLocation_storeLocation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RemoteLocation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreLocation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ReportWarehouseLevelsPayload_reported(ctx context.Context, field graphql.CollectedField, obj *model.ReportWarehouseLevelsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24536,6 +24674,70 @@ func (ec *executionContext) fieldContext_Store_locations(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _Store_remoteLocations(ctx context.Context, field graphql.CollectedField, obj *ent.Store) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Store_remoteLocations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Store().RemoteLocations(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.RemoteLocation) graphql.Marshaler {
+			return ec.marshalNRemoteLocation2ᚕᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Store_remoteLocations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Store",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RemoteLocation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Store_capabilities(ctx context.Context, field graphql.CollectedField, obj *ent.Store) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Store_capabilities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Store().Capabilities(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StoreCapabilities) graphql.Marshaler {
+			return ec.marshalNStoreCapabilities2ᚖstockbridgeᚋgraphᚋmodelᚐStoreCapabilities(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Store_capabilities(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Store",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreCapabilities(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Store_connections(ctx context.Context, field graphql.CollectedField, obj *ent.Store) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24727,6 +24929,75 @@ func (ec *executionContext) _StoreAnswer_message(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_StoreAnswer_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAnswer", field, false, false, "String")
+}
+
+func (ec *executionContext) _StoreCapabilities_maxBatch(ctx context.Context, field graphql.CollectedField, obj *model.StoreCapabilities) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreCapabilities_maxBatch(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxBatch, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreCapabilities_maxBatch(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreCapabilities", field, false, false, "Int")
+}
+
+func (ec *executionContext) _StoreCapabilities_concurrency(ctx context.Context, field graphql.CollectedField, obj *model.StoreCapabilities) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreCapabilities_concurrency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Concurrency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreCapabilities_concurrency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreCapabilities", field, false, false, "Int")
+}
+
+func (ec *executionContext) _StoreCapabilities_quantitySemantics(ctx context.Context, field graphql.CollectedField, obj *model.StoreCapabilities) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreCapabilities_quantitySemantics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QuantitySemantics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v channel.Semantics) graphql.Marshaler {
+			return ec.marshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreCapabilities_quantitySemantics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreCapabilities", field, false, false, "QuantitySemantics")
 }
 
 func (ec *executionContext) _StoreConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Store]) (ret graphql.Marshaler) {
@@ -32135,14 +32406,14 @@ func (ec *executionContext) unmarshalInputExtensivWarehouseInput(ctx context.Con
 			it.UserLogin = data
 		case "customerId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customerId"))
-			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.CustomerID = data
 		case "facilityId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("facilityId"))
-			data, err := ec.unmarshalOInt2ᚖint64(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -41780,6 +42051,49 @@ func (ec *executionContext) _ReleaseSyncPayload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var remoteLocationImplementors = []string{"RemoteLocation"}
+
+func (ec *executionContext) _RemoteLocation(ctx context.Context, sel ast.SelectionSet, obj *model.RemoteLocation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, remoteLocationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RemoteLocation")
+		case "code":
+			out.Values[i] = ec._RemoteLocation_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._RemoteLocation_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "storeLocation":
+			out.Values[i] = ec._RemoteLocation_storeLocation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var reportWarehouseLevelsPayloadImplementors = []string{"ReportWarehouseLevelsPayload"}
 
 func (ec *executionContext) _ReportWarehouseLevelsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReportWarehouseLevelsPayload) graphql.Marshaler {
@@ -42610,6 +42924,18 @@ func (ec *executionContext) _Store(ctx context.Context, sel ast.SelectionSet, ob
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Store_locations(ctx, field, obj)
 				})
+		case "remoteLocations":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Store_remoteLocations(ctx, field, obj)
+				})
+		case "capabilities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Store_capabilities(ctx, field, obj)
+				})
 		case "connections":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -42677,6 +43003,49 @@ func (ec *executionContext) _StoreAnswer(ctx context.Context, sel ast.SelectionS
 		case "message":
 			out.Values[i] = ec._StoreAnswer_message(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var storeCapabilitiesImplementors = []string{"StoreCapabilities"}
+
+func (ec *executionContext) _StoreCapabilities(ctx context.Context, sel ast.SelectionSet, obj *model.StoreCapabilities) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, storeCapabilitiesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StoreCapabilities")
+		case "maxBatch":
+			out.Values[i] = ec._StoreCapabilities_maxBatch(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "concurrency":
+			out.Values[i] = ec._StoreCapabilities_concurrency(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quantitySemantics":
+			out.Values[i] = ec._StoreCapabilities_quantitySemantics(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -46533,6 +46902,30 @@ func (ec *executionContext) marshalNReleaseSyncPayload2ᚖstockbridgeᚋgraphᚋ
 	return ec._ReleaseSyncPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNRemoteLocation2ᚕᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocationᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.RemoteLocation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRemoteLocation2ᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocation(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRemoteLocation2ᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocation(ctx context.Context, sel ast.SelectionSet, v *model.RemoteLocation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RemoteLocation!")
+		return graphql.Null
+	}
+	return ec._RemoteLocation(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNReportWarehouseLevelsInput2stockbridgeᚋgraphᚋmodelᚐReportWarehouseLevelsInput(ctx context.Context, v any) (model.ReportWarehouseLevelsInput, error) {
 	res, err := ec.unmarshalInputReportWarehouseLevelsInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -46830,6 +47223,14 @@ func (ec *executionContext) marshalNStore2ᚖstockbridgeᚋentᚐStore(ctx conte
 		return graphql.Null
 	}
 	return ec._Store(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNStoreCapabilities2ᚖstockbridgeᚋgraphᚋmodelᚐStoreCapabilities(ctx context.Context, sel ast.SelectionSet, v *model.StoreCapabilities) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "StoreCapabilities!")
+		return graphql.Null
+	}
+	return ec._StoreCapabilities(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNStoreConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[ent.Store]) graphql.Marshaler {

@@ -666,10 +666,10 @@ type ExtensivWarehouseInput struct {
 	ClientSecret graphql.Omittable[*string] `json:"clientSecret,omitempty,omitzero"`
 	// The login, or its number, that tokens are given for (`user_login`).
 	UserLogin string `json:"userLogin"`
-	// The customer whose stock counts. Left out: all that the login may see.
-	CustomerID *int64 `json:"customerId,omitempty,omitzero"`
-	// The facility whose stock counts. Left out: all of them.
-	FacilityID *int64 `json:"facilityId,omitempty,omitzero"`
+	// The customer whose stock counts, as the 3PL numbers it. Left out: all that the login may see.
+	CustomerID *string `json:"customerId,omitempty,omitzero"`
+	// The facility whose stock counts, as the 3PL numbers it. Left out: all of them.
+	FacilityID *string `json:"facilityId,omitempty,omitzero"`
 	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
 	Endpoint *string `json:"endpoint,omitempty,omitzero"`
 }
@@ -683,9 +683,9 @@ type ExtensivWarehouseSettings struct {
 	// The login that tokens are given for.
 	UserLogin string `json:"userLogin"`
 	// The customer whose stock counts; null for all that the login may see.
-	CustomerID *int64 `json:"customerId,omitempty,omitzero"`
+	CustomerID *string `json:"customerId,omitempty,omitzero"`
 	// The facility whose stock counts; null for all.
-	FacilityID *int64 `json:"facilityId,omitempty,omitzero"`
+	FacilityID *string `json:"facilityId,omitempty,omitzero"`
 	// The address of the API where it is not the platform's own.
 	Endpoint *string `json:"endpoint,omitempty,omitzero"`
 }
@@ -1152,6 +1152,16 @@ type ReleaseSyncPayload struct {
 	UserErrors []*fault.Error `json:"userErrors"`
 }
 
+// A location as a store's platform tells it.
+type RemoteLocation struct {
+	// What the platform calls it: the `code` to give a location of the store.
+	Code string `json:"code"`
+	// Its name at the platform.
+	Name string `json:"name"`
+	// The store's location of this code; null where there is none yet.
+	StoreLocation *ent.StoreLocation `json:"storeLocation,omitempty,omitzero"`
+}
+
 // A report of stock, by a warehouse of the PUSH platform.
 type ReportWarehouseLevelsInput struct {
 	// The warehouse's id.
@@ -1454,6 +1464,16 @@ type StoreAnswer struct {
 	Acknowledged bool `json:"acknowledged"`
 	// The store's own words where it did not; null where it did.
 	Message *string `json:"message,omitempty,omitzero"`
+}
+
+// What a store takes.
+type StoreCapabilities struct {
+	// Levels in one batch.
+	MaxBatch int64 `json:"maxBatch"`
+	// Batches under way at once.
+	Concurrency int64 `json:"concurrency"`
+	// What it takes a quantity for.
+	QuantitySemantics channel.Semantics `json:"quantitySemantics"`
 }
 
 // A line of a store's list of which SKUs it receives.

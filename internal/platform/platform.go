@@ -31,10 +31,16 @@ type Config struct {
 }
 
 // Platforms makes sources and sinks. It is safe for concurrent use.
-type Platforms struct{ cfg Config }
+type Platforms struct {
+	cfg    Config
+	stores *shelf
+}
 
-// New makes Platforms.
-func New(cfg Config) *Platforms { return &Platforms{cfg} }
+// New makes Platforms. Close them at the end.
+func New(cfg Config) *Platforms { return &Platforms{cfg: cfg, stores: newShelf()} }
+
+// Close lets go of connections. A sink that is still used is closed by its user.
+func (p *Platforms) Close() error { return p.stores.close() }
 
 // Warehouse is how a warehouse is reached: exactly one field is set. As JSON it is a WarehousePlatformInput.
 type Warehouse struct {
@@ -182,19 +188,39 @@ func (p *Platforms) source(w Warehouse, id string, pin func(context.Context, str
 	}
 }
 
-// Sink connects to a store.
+// Sink connects to a store. The connection is kept beyond the sink's Close, for the next who asks, as long as the row stays at its
+// version; and so is the store's circuit breaker.
 func (p *Platforms) Sink(_ context.Context, row *ent.Store) (channel.Sink, error) {
-	s, err := p.Store(row)
+	k, err := storeSide.kind(row.Platform)
 	if err != nil {
 		return nil, err
 	}
-	return p.sink(s, globalid.New("Store", row.ID), func(ctx context.Context, hostKey string) error {
-		settings, err := pinned(row.Settings, hostKey)
+	connect := func() (channel.Sink, error) {
+		s, err := p.Store(row)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return p.cfg.DB.SetStoreSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
-	})
+		return p.sink(s, globalid.New("Store", row.ID), func(ctx context.Context, hostKey string) error {
+			settings, err := pinned(row.Settings, hostKey)
+			if err != nil {
+				return err
+			}
+			return p.cfg.DB.SetStoreSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
+		})
+	}
+	if !k.brief {
+		kept, err := p.stores.take(row.ID, row.Version, connect)
+		if err != nil {
+			return nil, err
+		}
+		return &handle{Sink: kept.sink, shelf: p.stores, kept: kept}, nil
+	}
+	sink, err := connect()
+	if err != nil {
+		return nil, err
+	}
+	kept, err := p.stores.take(row.ID, row.Version, func() (channel.Sink, error) { return nil, nil })
+	return &handle{Sink: sink, shelf: p.stores, kept: kept}, err
 }
 
 // sink connects to a store. id is its public id, "" for one that does not exist yet.

@@ -23,12 +23,13 @@ type kind struct {
 	// keep it: a credential never goes to another host than the one it was entered for (spec 5.2).
 	leads []string
 	pins  []string // in the open, but kept and forgotten as secrets are
+	brief bool     // every use connects by itself: what it has is a session, which does not last until the next
 }
 
 // stores are the platforms of stores.
 var stores = []kind{
 	{platform: enum.HTTP, field: "http", secrets: []string{"token", "signingSecret"}, leads: []string{"url"}},
-	{platform: enum.FileExchange, field: "fileExchange", secrets: []string{"password", "privateKey", "passphrase"}, leads: []string{"url"}, pins: []string{"hostKey"}},
+	{platform: enum.FileExchange, field: "fileExchange", secrets: []string{"password", "privateKey", "passphrase"}, leads: []string{"url"}, pins: []string{"hostKey"}, brief: true},
 }
 
 // warehouses are the platforms of warehouses.
