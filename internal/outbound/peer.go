@@ -115,7 +115,8 @@ func (p *Peer) Do(ctx context.Context, r Request) (reply Reply, err error) {
 			signed = true
 			reply, _, err = p.attempt(ctx, r, judge)
 		}
-		unknown := reply.Status == 0 && reply.Sent || reply.Status >= 500
+		throttled := errors.As(err, &again) && again.Throttled // then it was not taken, whatever the status
+		unknown := !throttled && (reply.Status == 0 && reply.Sent || reply.Status >= 500)
 		taken = taken || unknown && err != nil
 		if reply.Status == http.StatusTooManyRequests {
 			p.pace.Slow()
@@ -123,8 +124,8 @@ func (p *Peer) Do(ctx context.Context, r Request) (reply Reply, err error) {
 			p.pace.Went()
 		}
 		switch failures++; {
-		case !errors.As(err, &again):
-		case again.Throttled:
+		case again == nil:
+		case throttled:
 			failures--
 			if again.After <= retry.Budget { // a longer wait is not begun
 				p.pace.Hold(again.After)

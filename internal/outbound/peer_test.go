@@ -111,6 +111,7 @@ func TestRequestIsMadeAgainWhereThatCanHelp(t *testing.T) {
 		"429, then fine":             {[]http.HandlerFunc{says(429, ""), says(200, "{}")}, Request{Once: true}, "", 2, false},
 		"429 in a test":              {[]http.HandlerFunc{says(429, "")}, Request{Untried: true}, fault.Throttled, 1, false},
 		"429 that wants an hour":     {[]http.HandlerFunc{says(429, "", "Retry-After", "3600")}, Request{}, fault.Throttled, 1, false},
+		"503 that wants an hour":     {[]http.HandlerFunc{says(503, "", "Retry-After", "3600")}, Request{}, fault.Throttled, 1, false},
 		"422":                        {[]http.HandlerFunc{says(422, "no")}, Request{}, fault.Refused, 1, false},
 		"401":                        {[]http.HandlerFunc{says(401, "no")}, Request{}, fault.CredentialsRefused, 1, false},
 		"500, then 422":              {[]http.HandlerFunc{says(500, ""), says(422, "no")}, Request{}, fault.Refused, 2, true},
@@ -225,7 +226,7 @@ func TestSecretsAreStruckOut(t *testing.T) {
 // The header in which a platform wants its key is struck out too, as the header was when it was signed.
 func TestSignedHeaderIsSecret(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "bad key "+r.Header.Get("X-Key"), 403) })
+	s := newSide(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "bad key "+r.Header.Get("X-Key"), http.StatusForbidden) })
 	n := 0
 	p := s.peer(t, PeerConfig{Credentials: NewTokens(s.clock, func(context.Context) (Token, error) { n++; return Token{Value: fmt.Sprint("secret-key-", n)}, nil },
 		func(req *http.Request, token string) { req.Header.Set("X-Key", token) })})

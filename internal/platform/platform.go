@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"strings"
 
 	"stockbridge/ent"
 	"stockbridge/internal/access"
@@ -28,6 +30,7 @@ type Config struct {
 	Sealer    *access.Sealer
 	FileRoots []string // where file:// may lead; empty: nowhere
 	Network   outbound.Policy
+	Log       *slog.Logger // tells of every request, at debug level; nil: nothing
 }
 
 // Platforms makes sources and sinks. It is safe for concurrent use.
@@ -229,13 +232,18 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 	case s.HTTP != nil:
 		h := s.HTTP
 		return httpstore.New(httpstore.Config{URL: h.URL, Token: h.Token, SigningSecret: h.SigningSecret, BatchSize: h.BatchSize, Concurrency: h.Concurrency,
-			PerSecond: h.PerSecond, Store: id, Network: p.cfg.Network})
+			PerSecond: h.PerSecond, Store: id, Options: p.options("http store", id)})
 	case s.FileExchange != nil:
 		f := s.FileExchange
 		return channelfiles.New(exchange.Config{URL: f.URL, Username: f.Username, Password: f.Password, PrivateKey: f.PrivateKey, Passphrase: f.Passphrase, HostKey: f.HostKey,
 			FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
 	}
 	return nil, fault.New(fault.Blank, "choose exactly one platform")
+}
+
+// options are what every adapter is given. id is the public id of what is spoken to.
+func (p *Platforms) options(what, id string) outbound.Options {
+	return outbound.Options{Name: strings.TrimSpace(what + " " + id), Network: p.cfg.Network, Log: p.cfg.Log}
 }
 
 // unpinned takes a host key nowhere: settings are only checked, and nobody is dialled.
