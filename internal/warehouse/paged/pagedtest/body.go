@@ -19,5 +19,3 @@ func Body(r *http.Request) string {
 	r.Body = io.NopCloser(bytes.NewReader(text))
 	return string(text)
 }
-
-func contains(text, part string) bool { return strings.Contains(text, part) }

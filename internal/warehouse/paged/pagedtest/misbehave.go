@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -114,8 +115,8 @@ func (p Platform) Misbehave(t *testing.T) {
 			case fault.CodeOf(err) != b.code || err == nil != (b.code == ""):
 				t.Errorf("got %v, want %s", err, b.code)
 			case err == nil && (!complete || !reflect.DeepEqual(rows, p.Rows)):
-				t.Errorf("healed, but got %q, complete %v; want %q", rows, complete, p.Rows)
-			case err != nil && !contains(fault.Message(err), b.words):
+				t.Errorf("healed, but got %s, complete %v; want %s", short(rows), complete, short(p.Rows))
+			case err != nil && !strings.Contains(fault.Message(err), b.words):
 				t.Errorf("the message %q does not say %q", fault.Message(err), b.words)
 			}
 			if err != nil && complete {
@@ -128,7 +129,7 @@ func (p Platform) Misbehave(t *testing.T) {
 			f.heal()
 			clock.Advance(time.Hour)
 			if rows, complete, err := Pull(t.Context(), t, s); err != nil || !complete || !reflect.DeepEqual(rows, p.Rows) {
-				t.Errorf("the next pull: %q, complete %v, %v; want %q", rows, complete, err, p.Rows)
+				t.Errorf("the next pull: %s, complete %v, %v; want %s", short(rows), complete, err, short(p.Rows))
 			}
 		})
 	}
@@ -148,9 +149,14 @@ func (p Platform) Misbehave(t *testing.T) {
 		}
 		f.heal()
 		if rows, _, err := Pull(t.Context(), t, s); err != nil || !reflect.DeepEqual(rows, p.Rows) {
-			t.Errorf("the next pull: %q, %v; want %q", rows, err, p.Rows)
+			t.Errorf("the next pull: %s, %v; want %s", short(rows), err, short(p.Rows))
 		}
 	})
+}
+
+// short is how many rows there are, and the first of them.
+func short(rows []string) string {
+	return fmt.Sprintf("%d rows %q…", len(rows), rows[:min(len(rows), 3)])
 }
 
 // faulty is a stand-in that goes wrong until it is healed.
