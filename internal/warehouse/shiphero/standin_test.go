@@ -15,6 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"stockbridge/internal/outbound"
 	"stockbridge/internal/warehouse/paged/pagedtest"
@@ -120,7 +121,7 @@ func (w *standIn) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		io.WriteString(rw, `{"errors":[{"message":"Invalid token","code":3}]}`)
 		return
 	}
-	doc, errs := gqlparser.LoadQuery(w.schema, body.Query)
+	doc, errs := gqlparser.LoadQueryWithRules(w.schema, body.Query, rules.NewDefaultRules())
 	if errs != nil {
 		w.t.Errorf("a query that the schema does not know: %v", errs)
 		return

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -80,7 +79,7 @@ func (s *Server) check(err error) {
 	}
 }
 
-var errNoStock = errors.New("Tryton's module stock is not installed") //nolint:staticcheck // a name
+var errNoStock = errors.New("the module stock of Tryton is not installed")
 
 // template is the file of a database with the modules set up and nothing else.
 func template() (string, error) {
@@ -125,7 +124,7 @@ func template() (string, error) {
 	cmd := exec.Command("trytond-admin", "-c", conf, "-d", Database, "--all", "-u", "stock", "company", "--activate-dependencies", "--email", "admin@example.com") //nolint:gosec // our own arguments
 	cmd.Env = append(os.Environ(), "TRYTONPASSFILE="+filepath.Join(dir, "password"))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		if strings.Contains(string(out), "stock") && strings.Contains(string(out), "not found") || strings.Contains(string(out), "FileNotFoundError") {
+		if bytes.Contains(out, []byte("File not found")) { // of a module
 			return "", errNoStock
 		}
 		return "", fmt.Errorf("trytond-admin: %w: %s", err, out)
