@@ -206,7 +206,7 @@ func (s *Store) status(reply outbound.Reply, list []graphError) error {
 		return f
 	}
 	err := reply.Check(s.peer.Clock().Time())
-	f.fault = fault.Wrap(err, fault.CodeOf(err), "%s", fault.Message(err))
+	f.fault = fault.New(fault.CodeOf(err), "%s", fault.Message(err)) // not around err, whose *Again would be taken for ours
 	f.sent = reply.Status == http.StatusBadRequest || reply.Status == http.StatusRequestEntityTooLarge || reply.Status == http.StatusUnprocessableEntity
 	if again := (*outbound.Again)(nil); errors.As(err, &again) {
 		return &outbound.Again{Err: f, Throttled: again.Throttled, After: again.After}
