@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"stockbridge/ent"
 	"stockbridge/ent/storelocation"
 	"stockbridge/graph/model"
@@ -43,9 +45,25 @@ func (f storeFields) RemoteLocations(ctx context.Context, s *ent.Store) (out []*
 	if err != nil {
 		return nil, err
 	}
+	known, err := f.locationsByCode(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	out = make([]*model.RemoteLocation, len(locations))
+	for i, l := range locations {
+		out[i] = &model.RemoteLocation{Code: l.Code, Name: l.Name, StoreLocation: known[l.Code]}
+	}
+	return out, nil
+}
+
+// locationsByCode are a store's locations, if the document asks for them.
+func (f storeFields) locationsByCode(ctx context.Context, s *ent.Store) (map[string]*ent.StoreLocation, error) {
 	known := map[string]*ent.StoreLocation{}
-	if q := f.Reader.StoreLocation.Query(); collect(ctx, q, "RemoteLocation", "storeLocation") && len(locations) > 0 {
-		rows, err := q.Where(storelocation.StoreID(s.ID)).All(ctx)
+	for _, field := range graphql.CollectFields(graphql.GetOperationContext(ctx), graphql.GetFieldContext(ctx).Field.Selections, []string{"RemoteLocation"}) {
+		if field.Name != "storeLocation" {
+			continue
+		}
+		rows, err := f.Reader.StoreLocation.Query().Where(storelocation.StoreID(s.ID)).Collect(ctx, field.Selections).All(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -53,11 +71,7 @@ func (f storeFields) RemoteLocations(ctx context.Context, s *ent.Store) (out []*
 			known[row.Code] = row
 		}
 	}
-	out = make([]*model.RemoteLocation, len(locations))
-	for i, l := range locations {
-		out[i] = &model.RemoteLocation{Code: l.Code, Name: l.Name, StoreLocation: known[l.Code]}
-	}
-	return out, nil
+	return known, nil
 }
 
 // Capabilities dials nobody.

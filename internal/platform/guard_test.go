@@ -62,14 +62,14 @@ var (
 	down    = fault.New(fault.Unreachable, "connection refused")
 )
 
-func guarded(t *testing.T, s *script) (*handle, *shelf) {
+func guarded(t *testing.T, s *script) (*handle, *shelf[channel.Sink]) {
 	t.Helper()
-	shelf := newShelf()
+	shelf := newShelf[channel.Sink]()
 	k, err := shelf.take(1, 1, func() (channel.Sink, error) { return s, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &handle{Sink: k.sink, shelf: shelf, kept: k}, shelf
+	return &handle{Sink: k.what, shelf: shelf, kept: k}, shelf
 }
 
 var one = channel.Batch{Levels: []channel.Level{{SKU: "A"}}}
@@ -281,7 +281,7 @@ func TestTestEndsThePause(t *testing.T) {
 func TestStoresStayConnected(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		shelf := newShelf()
+		shelf := newShelf[channel.Sink]()
 		var made []*script
 		connect := func() (channel.Sink, error) {
 			made = append(made, &script{})
@@ -292,7 +292,7 @@ func TestStoresStayConnected(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return &handle{Sink: k.sink, shelf: shelf, kept: k}
+			return &handle{Sink: k.what, shelf: shelf, kept: k}
 		}
 		closed := func(want ...int) {
 			t.Helper()

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -12,44 +13,48 @@ import (
 	"stockbridge/internal/channel"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/outbound"
+	"stockbridge/internal/warehouse"
+	"stockbridge/internal/warehouse/paged"
 )
 
 const (
-	maxKept  = 128       // stores that stay connected; the one not used for longest goes
+	maxKept  = 128       // stores, and warehouses, that stay connected; the one not used for longest goes
 	idleKept = time.Hour // how long one stays connected that is not used: the least often a store is synced by default
 )
 
-// shelf keeps stores connected between syncs, so that what a sink has learned (tokens, pace, ids of SKUs) and its guard
-// live as long as the store's settings do. It is safe for concurrent use.
-type shelf struct {
-	mu     sync.Mutex                   // guards what follows, and the fields of kept that it says
-	kept   *simplelru.LRU[int64, *kept] // by store
-	failed []error                      // of sinks that were closed behind somebody's back
+// shelf keeps stores, or warehouses, connected between syncs, so that what a sink has learned (tokens, pace, ids of SKUs) and its
+// guard live as long as the settings do. It is safe for concurrent use.
+type shelf[T io.Closer] struct {
+	mu     sync.Mutex                      // guards what follows, and the fields of kept that it says
+	kept   *simplelru.LRU[int64, *kept[T]] // by row
+	failed []error                         // of what was closed behind somebody's back
 }
 
-// kept is one connected store.
-type kept struct {
+// kept is one connected store or warehouse.
+type kept[T io.Closer] struct {
 	version int64
-	sink    channel.Sink // nil where every use connects by itself
-	guard   *guard
+	what    T
+	bare    bool   // there is no what: every use connects by itself
+	guard   *guard // of stores
 
 	users int       // guarded by shelf.mu
 	gone  bool      // guarded by shelf.mu: no longer kept, to be closed by its last user
 	used  time.Time // guarded by shelf.mu
 }
 
-func newShelf() *shelf {
-	s := &shelf{}
+func newShelf[T io.Closer]() *shelf[T] {
+	s := &shelf[T]{}
 	var err error
-	s.kept, err = simplelru.NewLRU(maxKept, func(_ int64, k *kept) { s.retire(k) })
+	s.kept, err = simplelru.NewLRU(maxKept, func(_ int64, k *kept[T]) { s.retire(k) })
 	if err != nil {
 		panic(err) // the size is not positive
 	}
 	return s
 }
 
-// take answers the store of this id and version, connected by connect if it is not kept yet. Give it back with release.
-func (s *shelf) take(id, version int64, connect func() (channel.Sink, error)) (*kept, error) {
+// take answers what has this id and version, connected by connect if it is not kept yet; connect nil is for what every use connects to by
+// itself. Give it back with release.
+func (s *shelf[T]) take(id, version int64, connect func() (T, error)) (*kept[T], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -58,12 +63,15 @@ func (s *shelf) take(id, version int64, connect func() (channel.Sink, error)) (*
 	}
 	k, ok := s.kept.Get(id)
 	if !ok || k.version != version {
-		sink, err := connect()
-		if err != nil {
-			return nil, err
+		made := &kept[T]{version: version, bare: connect == nil, guard: newGuard()}
+		if !made.bare {
+			var err error
+			if made.what, err = connect(); err != nil {
+				return nil, err
+			}
 		}
 		s.kept.Remove(id)
-		k = &kept{version: version, sink: sink, guard: newGuard()}
+		k = made
 		s.kept.Add(id, k)
 	}
 	k.users++
@@ -72,29 +80,29 @@ func (s *shelf) take(id, version int64, connect func() (channel.Sink, error)) (*
 }
 
 // release gives back what take answered.
-func (s *shelf) release(k *kept) error {
+func (s *shelf[T]) release(k *kept[T]) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k.users--
 	k.used = time.Now()
-	if k.gone && k.users == 0 && k.sink != nil {
-		return k.sink.Close()
+	if k.gone && k.users == 0 && !k.bare {
+		return k.what.Close()
 	}
 	return nil
 }
 
 // retire closes what is no longer kept, as soon as nobody uses it. s.mu is held.
-func (s *shelf) retire(k *kept) {
+func (s *shelf[T]) retire(k *kept[T]) {
 	k.gone = true
-	if k.users == 0 && k.sink != nil {
-		if err := k.sink.Close(); err != nil {
+	if k.users == 0 && !k.bare {
+		if err := k.what.Close(); err != nil {
 			s.failed = append(s.failed, err)
 		}
 	}
 }
 
-// close lets go of all stores. Errors are those of every sink that was closed without its user.
-func (s *shelf) close() error {
+// close lets go of all. Errors are those of what was closed without its user.
+func (s *shelf[T]) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept.Purge()
@@ -106,8 +114,8 @@ func (s *shelf) close() error {
 // handle is a kept store as one sync, test or request has it: closing it gives it back.
 type handle struct {
 	channel.Sink
-	shelf *shelf
-	kept  *kept
+	shelf *shelf[channel.Sink]
+	kept  *kept[channel.Sink]
 	once  sync.Once
 }
 
@@ -147,10 +155,38 @@ func (h *handle) Locations(ctx context.Context) ([]channel.Location, error) {
 // Close gives the store back. It may be called more than once.
 func (h *handle) Close() (err error) {
 	h.once.Do(func() {
-		if h.kept.sink == nil {
+		if h.kept.bare {
 			err = h.Sink.Close()
 		}
 		err = errors.Join(err, h.shelf.release(h.kept))
 	})
+	return err
+}
+
+// pulledAnew is a Source that several pulls share: what they have in common is safe for concurrent use, and each has a Listing of its own.
+type pulledAnew interface {
+	warehouse.Source
+	Anew() *paged.Listing
+}
+
+// sourceHandle is a kept warehouse as one pull or test has it: closing it gives it back.
+type sourceHandle struct {
+	warehouse.Source
+	*paged.Listing
+	shelf *shelf[warehouse.Source]
+	kept  *kept[warehouse.Source]
+	once  sync.Once
+}
+
+var _ warehouse.Source = (*sourceHandle)(nil)
+
+// Next goes by the handle's own place in the reports.
+func (h *sourceHandle) Next(ctx context.Context) (warehouse.Report, error) {
+	return h.Listing.Next(ctx)
+}
+
+// Close gives the warehouse back. It may be called more than once.
+func (h *sourceHandle) Close() (err error) {
+	h.once.Do(func() { err = h.shelf.release(h.kept) })
 	return err
 }

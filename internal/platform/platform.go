@@ -5,6 +5,7 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -14,14 +15,22 @@ import (
 	"stockbridge/internal/channel"
 	channelfiles "stockbridge/internal/channel/fileexchange"
 	"stockbridge/internal/channel/httpstore"
+	"stockbridge/internal/channel/medusa"
+	"stockbridge/internal/channel/saleor"
+	"stockbridge/internal/channel/shopify"
+	"stockbridge/internal/channel/vendure"
 	"stockbridge/internal/database"
 	"stockbridge/internal/exchange"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/globalid"
 	"stockbridge/internal/outbound"
 	"stockbridge/internal/warehouse"
+	"stockbridge/internal/warehouse/extensiv"
 	warehousefiles "stockbridge/internal/warehouse/fileexchange"
 	"stockbridge/internal/warehouse/httppull"
+	"stockbridge/internal/warehouse/shipbob"
+	"stockbridge/internal/warehouse/shiphero"
+	"stockbridge/internal/warehouse/tryton"
 )
 
 // Config is what the server allows and how it keeps secrets.
@@ -35,21 +44,28 @@ type Config struct {
 
 // Platforms makes sources and sinks. It is safe for concurrent use.
 type Platforms struct {
-	cfg    Config
-	stores *shelf
+	cfg        Config
+	stores     *shelf[channel.Sink]
+	warehouses *shelf[warehouse.Source]
 }
 
 // New makes Platforms. Close them at the end.
-func New(cfg Config) *Platforms { return &Platforms{cfg: cfg, stores: newShelf()} }
+func New(cfg Config) *Platforms {
+	return &Platforms{cfg: cfg, stores: newShelf[channel.Sink](), warehouses: newShelf[warehouse.Source]()}
+}
 
-// Close lets go of connections. A sink that is still used is closed by its user.
-func (p *Platforms) Close() error { return p.stores.close() }
+// Close lets go of connections. What is still used is closed by its user.
+func (p *Platforms) Close() error { return errors.Join(p.stores.close(), p.warehouses.close()) }
 
 // Warehouse is how a warehouse is reached: exactly one field is set. As JSON it is a WarehousePlatformInput.
 type Warehouse struct {
 	FileExchange *warehousefiles.Config `json:"fileExchange,omitempty"`
 	HTTP         *httppull.Config       `json:"http,omitempty"`
 	Push         *Push                  `json:"push,omitempty"`
+	Extensiv     *extensiv.Config       `json:"extensiv,omitempty"`
+	ShipHero     *shiphero.Config       `json:"shipHero,omitempty"`
+	ShipBob      *shipbob.Config        `json:"shipBob,omitempty"`
+	Tryton       *tryton.Config         `json:"tryton,omitempty"`
 }
 
 // Push is a warehouse that reports by itself.
@@ -61,6 +77,10 @@ type Push struct {
 type Store struct {
 	HTTP         *HTTPStore         `json:"http,omitempty"`
 	FileExchange *FileExchangeStore `json:"fileExchange,omitempty"`
+	Shopify      *shopify.Config    `json:"shopify,omitempty"`
+	Vendure      *vendure.Config    `json:"vendure,omitempty"`
+	Medusa       *medusa.Config     `json:"medusa,omitempty"`
+	Saleor       *saleor.Config     `json:"saleor,omitempty"`
 }
 
 // HTTPStore are the settings of a store that takes JSON over HTTP; zero values are httpstore's defaults.
@@ -160,23 +180,42 @@ func (p *Platforms) Store(row *ent.Store) (s Store, err error) {
 	return s, p.read(storeSide, storeRow(row), &s)
 }
 
-// Source connects to a warehouse that is pulled from.
+// Source connects to a warehouse that is pulled from. What it has beside a place in its reports (tokens, pace) is kept beyond its Close,
+// for the next pull, as long as the row stays at its version.
 func (p *Platforms) Source(_ context.Context, row *ent.Warehouse) (warehouse.Source, error) {
-	w, err := p.Warehouse(row)
+	connect := func() (warehouse.Source, error) {
+		w, err := p.Warehouse(row)
+		if err != nil {
+			return nil, err
+		}
+		src, err := p.source(w, globalid.New("Warehouse", row.ID), func(ctx context.Context, hostKey string) error {
+			settings, err := pinned(row.Settings, hostKey)
+			if err != nil {
+				return err
+			}
+			return p.cfg.DB.SetWarehouseSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
+		})
+		if err == nil && src == nil {
+			err = fmt.Errorf("warehouse %d reports by itself", row.ID)
+		}
+		return src, err
+	}
+	k, err := warehouseSide.kind(row.Platform)
 	if err != nil {
 		return nil, err
 	}
-	src, err := p.source(w, globalid.New("Warehouse", row.ID), func(ctx context.Context, hostKey string) error {
-		settings, err := pinned(row.Settings, hostKey)
-		if err != nil {
-			return err
-		}
-		return p.cfg.DB.SetWarehouseSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
-	})
-	if err == nil && src == nil {
-		err = fmt.Errorf("warehouse %d reports by itself", row.ID)
+	if k.brief {
+		return connect()
 	}
-	return src, err
+	kept, err := p.warehouses.take(row.ID, row.Version, connect)
+	if err != nil {
+		return nil, err
+	}
+	pulled, ok := kept.what.(pulledAnew)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("warehouse %d: the platform %s can be pulled from once only", row.ID, row.Platform), p.warehouses.release(kept))
+	}
+	return &sourceHandle{Source: pulled, Listing: pulled.Anew(), shelf: p.warehouses, kept: kept}, nil
 }
 
 // source is nil for a warehouse that reports by itself. id is its public id, "" for one that does not exist yet.
@@ -186,9 +225,16 @@ func (p *Platforms) source(w Warehouse, id string, pin func(context.Context, str
 		return warehousefiles.New(*w.FileExchange, warehousefiles.Options{FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin})
 	case w.HTTP != nil:
 		return httppull.New(*w.HTTP, httppull.Options{Network: p.cfg.Network})
-	default:
-		return nil, nil
+	case w.Extensiv != nil:
+		return extensiv.New(*w.Extensiv, p.options("Extensiv warehouse", id))
+	case w.ShipHero != nil:
+		return shiphero.New(*w.ShipHero, p.options("ShipHero warehouse", id))
+	case w.ShipBob != nil:
+		return shipbob.New(*w.ShipBob, p.options("ShipBob warehouse", id))
+	case w.Tryton != nil:
+		return tryton.New(*w.Tryton, p.options("Tryton warehouse", id))
 	}
+	return nil, nil
 }
 
 // Sink connects to a store. The connection is kept beyond the sink's Close, for the next who asks, as long as the row stays at its
@@ -216,13 +262,13 @@ func (p *Platforms) Sink(_ context.Context, row *ent.Store) (channel.Sink, error
 		if err != nil {
 			return nil, err
 		}
-		return &handle{Sink: kept.sink, shelf: p.stores, kept: kept}, nil
+		return &handle{Sink: kept.what, shelf: p.stores, kept: kept}, nil
 	}
 	sink, err := connect()
 	if err != nil {
 		return nil, err
 	}
-	kept, err := p.stores.take(row.ID, row.Version, func() (channel.Sink, error) { return nil, nil })
+	kept, err := p.stores.take(row.ID, row.Version, nil)
 	return &handle{Sink: sink, shelf: p.stores, kept: kept}, err
 }
 
@@ -237,6 +283,14 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 		f := s.FileExchange
 		return channelfiles.New(exchange.Config{URL: f.URL, Username: f.Username, Password: f.Password, PrivateKey: f.PrivateKey, Passphrase: f.Passphrase, HostKey: f.HostKey,
 			FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
+	case s.Shopify != nil:
+		return shopify.New(*s.Shopify, p.options("Shopify store", id))
+	case s.Vendure != nil:
+		return vendure.New(*s.Vendure, p.options("Vendure store", id))
+	case s.Medusa != nil:
+		return medusa.New(*s.Medusa, p.options("Medusa store", id))
+	case s.Saleor != nil:
+		return saleor.New(*s.Saleor, p.options("Saleor store", id))
 	}
 	return nil, fault.New(fault.Blank, "choose exactly one platform")
 }

@@ -13,32 +13,6 @@ import (
 	"stockbridge/internal/fault"
 )
 
-// kind is what is to be known of a platform's settings without looking into them. Settings are JSON with the names of the
-// API's input, and those are the names of the leaf package's Config.
-type kind struct {
-	platform enum.Platform
-	field    string   // of the API's input, and of Store or Warehouse
-	secrets  []string // sealed, and never shown
-	// leads are the settings that say where secrets go. Only while they lead to the same place does an update that leaves a secret out
-	// keep it: a credential never goes to another host than the one it was entered for (spec 5.2).
-	leads []string
-	pins  []string // in the open, but kept and forgotten as secrets are
-	brief bool     // every use connects by itself: what it has is a session, which does not last until the next
-}
-
-// stores are the platforms of stores.
-var stores = []kind{
-	{platform: enum.HTTP, field: "http", secrets: []string{"token", "signingSecret"}, leads: []string{"url"}},
-	{platform: enum.FileExchange, field: "fileExchange", secrets: []string{"password", "privateKey", "passphrase"}, leads: []string{"url"}, pins: []string{"hostKey"}, brief: true},
-}
-
-// warehouses are the platforms of warehouses.
-var warehouses = []kind{
-	{platform: enum.FileExchange, field: "fileExchange", secrets: []string{"password", "privateKey", "passphrase"}, leads: []string{"url"}, pins: []string{"hostKey"}},
-	{platform: enum.HTTP, field: "http", secrets: []string{"token"}, leads: []string{"url"}},
-	{platform: enum.Push, field: "push"},
-}
-
 // fields are settings by name, not yet looked into.
 type fields map[string]json.RawMessage
 
@@ -51,30 +25,6 @@ type stored struct {
 	platform   enum.Platform
 	settings   json.RawMessage
 	sealed     []byte
-}
-
-// side is what tells stores from warehouses.
-type side struct {
-	name  string // for words, and a part of what ties secrets to their place
-	kinds []kind
-}
-
-var (
-	storeSide     = side{"store", stores}
-	warehouseSide = side{"warehouse", warehouses}
-)
-
-// place ties sealed secrets to what they are for and whose they are.
-func (s side) place(merchantID int64) string {
-	return fmt.Sprintf("%s of merchant %d", s.name, merchantID)
-}
-
-func (s side) kind(platform enum.Platform) (kind, error) {
-	i := slices.IndexFunc(s.kinds, func(k kind) bool { return k.platform == platform })
-	if i < 0 {
-		return kind{}, fmt.Errorf("a %s has the unknown platform %q", s.name, platform)
-	}
-	return s.kinds[i], nil
 }
 
 // chosen reads an input, which sets exactly one platform.
@@ -111,6 +61,11 @@ func (p *Platforms) change(s side, merchantID int64, input json.RawMessage, old 
 	for name, v := range in {
 		if bytes.Equal(v, []byte("null")) {
 			delete(in, name)
+		}
+	}
+	for name, v := range k.unset {
+		if _, set := in[name]; !set {
+			in[name] = v
 		}
 	}
 	whole, err := json.Marshal(map[string]fields{k.field: in})

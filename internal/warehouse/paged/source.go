@@ -25,6 +25,10 @@ type Listing struct {
 // NewListing makes a Listing; name tells the warehouse apart in problems.
 func NewListing(name string, pull Pull) *Listing { return &Listing{name: name, pull: pull} }
 
+// Anew makes another Listing of the same warehouse, which has a place of its own: Sources that are kept from one pull to the next
+// hand one out to each.
+func (l *Listing) Anew() *Listing { return NewListing(l.name, l.pull) }
+
 // Next answers the report of this pull.
 func (l *Listing) Next(context.Context) (warehouse.Report, error) {
 	if l.offered = !l.offered; !l.offered {
