@@ -152,6 +152,28 @@ func TestTestAsksOnce(t *testing.T) {
 	}
 }
 
+// A test of the connection waits for nothing, neither for stock nor for a token.
+func TestTestDoesNotTryAgain(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/AuthServer/api/Token", "/inventory/stocksummaries"} {
+		asked, inner := 0, &standIn{t: t, rows: always()}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == path {
+				asked++
+				w.Header().Set("Retry-After", "5")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			inner.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		clock := pagedtest.NewClock()
+		if _, err := source(t, server.URL, clock.Options(), nil).Test(t.Context()); fault.CodeOf(err) != fault.Throttled || asked != 1 || len(clock.Waits()) > 0 {
+			t.Errorf("%s: %v after %d requests and waits %v", path, err, asked, clock.Waits())
+		}
+	}
+}
+
 func TestSettingIsChecked(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{ClientID: "a:b", CustomerID: "1;x", FacilityID: "x", Endpoint: "ftp://x"}, outbound.Options{})

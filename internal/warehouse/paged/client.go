@@ -32,7 +32,11 @@ func NewClient(name string, opts outbound.Options, cfg outbound.PeerConfig) Clie
 	return Client{Name: name, Peer: outbound.NewPeer(cfg)}
 }
 
-// Ask makes a request and reads the JSON of its reply into a value. Without a Judge of its own the request is judged by Judge.
+// untried marks the context of a request that is not tried again, so that the sign-in that it may need is not either.
+type untried struct{}
+
+// Ask makes a request and reads the JSON of its reply into a value. Without a Judge of its own the request is judged by Judge. An Untried
+// request makes what its Credentials ask for Untried too, if they ask with a Client.
 //
 // Errors are CREDENTIALS_REFUSED, UNREACHABLE, ADDRESS_REFUSED, THROTTLED and BAD_REPLY, those of the peer's Credentials, and
 // the context's.
@@ -40,6 +44,10 @@ func (c Client) Ask(ctx context.Context, r outbound.Request, into any) error {
 	if r.Judge == nil {
 		r.Judge = c.Judge
 	}
+	if r.Untried {
+		ctx = context.WithValue(ctx, untried{}, true)
+	}
+	r.Untried = ctx.Value(untried{}) != nil
 	reply, err := c.Peer.Do(ctx, r)
 	if err != nil {
 		return err

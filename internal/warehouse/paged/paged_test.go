@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"stockbridge/internal/fault"
+	"stockbridge/internal/warehouse"
 )
 
 func TestCursorsEndACircle(t *testing.T) {
@@ -62,6 +63,23 @@ func TestStreamIsBounded(t *testing.T) {
 	b.Allow(40)
 	if n, err := io.ReadFull(b, make([]byte, 50)); n != 20 || err == nil {
 		t.Errorf("%d bytes more in all, %v", n, err)
+	}
+}
+
+// What a refusal names is stored and shown: it holds no NUL, no line breaks and no SKU that could not be one.
+func TestRefusalsAreTidy(t *testing.T) {
+	t.Parallel()
+	var got []*warehouse.RowError
+	rows := &Rows{yield: func(_ warehouse.Level, e *warehouse.RowError) error { got = append(got, e); return nil }}
+	for _, sku := range []string{" A ", "A\x00", strings.Repeat("x", 256), ""} {
+		if err := rows.Refuse(sku, "odd\x00 \n"+strings.Repeat("y", 400)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, sku := range []string{"A", "", "", ""} {
+		if e := got[i]; e.SKU != sku || e.Line != i+1 || len(e.Reason) != 300 || strings.ContainsAny(e.Reason, "\x00\n") {
+			t.Errorf("%d: %+v", i, e)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"stockbridge/internal/fault"
+	"stockbridge/internal/outbound"
 	"stockbridge/internal/warehouse"
 )
 
@@ -85,9 +86,10 @@ func (r *Rows) Add(row warehouse.Row, finish func(*warehouse.Level)) error {
 	return r.pass(level, refused)
 }
 
-// Refuse passes on that an item cannot be used; sku is "" where none is known.
+// Refuse passes on that an item cannot be used; sku is "" where none is known. Both may be as the warehouse wrote them.
 func (r *Rows) Refuse(sku, reason string) error {
-	return r.pass(warehouse.Level{}, &warehouse.RowError{Line: r.items + 1, SKU: sku, Reason: reason})
+	level, _ := warehouse.Row{SKU: sku}.Level() // without SKU if it cannot name one
+	return r.pass(warehouse.Level{}, &warehouse.RowError{Line: r.items + 1, SKU: level.SKU, Reason: outbound.Excerpt([]byte(reason))})
 }
 
 // pass ends the pull with yield's own error, which is not of the warehouse's making.

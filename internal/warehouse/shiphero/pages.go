@@ -107,7 +107,7 @@ func addEdge(raw json.RawMessage, rows *paged.Rows) error {
 // add passes a product on. One without warehouse would be taken for a facility of its own beside those that have a name.
 func add(p product, rows *paged.Rows) error {
 	if p.SKU.Odd || p.Warehouse.Odd || p.Warehouse.S == "" {
-		return rows.Refuse("", "the product needs a sku and a warehouse_id, both text")
+		return rows.Refuse(p.SKU.S, "the product needs a sku and a warehouse_id, both text")
 	}
 	return rows.Add(p.row(), nil)
 }

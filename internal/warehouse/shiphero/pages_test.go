@@ -25,7 +25,7 @@ func TestPagesOfProducts(t *testing.T) {
 	}}
 	s, _ := start(t, w, nil)
 	rows, complete, err := pagedtest.Pull(t.Context(), t, s)
-	want := []string{"1 A@W1/8/10/2", "2 A@W2/-1/-1/0", "3 B@W1/4/5/?", "line 4: the product needs a sku and a warehouse_id, both text", "line 5: no SKU: every row needs one"}
+	want := []string{"1 A@W1/8/10/2", "2 A@W2/-1/-1/0", "3 B@W1/4/5/?", "line 4: SKU C: the product needs a sku and a warehouse_id, both text", "line 5: no SKU: every row needs one"}
 	if err != nil || !complete || !reflect.DeepEqual(rows, want) {
 		t.Errorf("got %q, complete %v, %v; want %q", rows, complete, err, want)
 	}

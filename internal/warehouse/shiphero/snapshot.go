@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stockbridge/internal/fault"
+	"stockbridge/internal/warehouse"
 	"stockbridge/internal/warehouse/paged"
 )
 
@@ -62,7 +63,7 @@ func (s *Source) snapshot(ctx context.Context, rows *paged.Rows) error {
 	}
 	for waited, look := time.Duration(0), firstLook; now.URL == ""; look = min(2*look, laterLooks) {
 		if waited += look; waited > longestWork {
-			return fault.New(fault.Unreachable, "%s did not finish the inventory snapshot %s within %s (%s): set a warehouse, or pull by pages", name, now.ID, longestWork, now.Status)
+			return fault.New(fault.Unreachable, "%s did not finish the inventory snapshot %s within %s (%s): set a warehouse, or pull by pages", name, warehouse.Excerpt(now.ID), longestWork, warehouse.Excerpt(now.Status))
 		}
 		if err := s.client.Peer.Clock().Pause(ctx, look); err != nil {
 			return err
@@ -93,9 +94,9 @@ func (s *Source) job(r *jobReply) (job, error) {
 	}
 	switch {
 	case j.Error != "" || j.Status == "error" || j.Status == "aborted":
-		return job{}, fault.New(fault.BadReply, "%s could not make the inventory snapshot %s (%s): %s", name, j.ID, j.Status, s.client.Peer.Hide(j.Error))
+		return job{}, fault.New(fault.BadReply, "%s could not make the inventory snapshot %s (%s): %s", name, warehouse.Excerpt(j.ID), warehouse.Excerpt(j.Status), s.client.Peer.Hide(j.Error))
 	case j.Status == "success" && j.URL == "":
-		return job{}, fault.New(fault.BadReply, "%s finished the inventory snapshot %s, but does not say where it is", name, j.ID)
+		return job{}, fault.New(fault.BadReply, "%s finished the inventory snapshot %s, but does not say where it is", name, warehouse.Excerpt(j.ID))
 	case j.Status != "success":
 		j.URL = "" // not whole yet
 	}
