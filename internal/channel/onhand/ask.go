@@ -31,9 +31,10 @@ func (f *Failed) Error() string { return f.Err.Error() }
 // Unwrap returns the reason.
 func (f *Failed) Unwrap() error { return f.Err }
 
-// Lost tells whether the platform may have done what it was asked.
+// Lost tells whether the platform may have done what it was asked. What it wants to be asked again later it has not done.
 func (f *Failed) Lost() bool {
-	return f.Reply.Sent && (f.Reply.Status == 0 || f.Reply.Status >= 500) || fault.CodeOf(f.Err) == fault.BadReply
+	code := fault.CodeOf(f.Err)
+	return code == fault.BadReply || code != fault.Throttled && f.Reply.Sent && (f.Reply.Status == 0 || f.Reply.Status >= 500)
 }
 
 // Ask makes a request once: whoever tries again looks up allocations again. An error is a *Failed or, for an answer of 4xx that is

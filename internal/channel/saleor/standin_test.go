@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"stockbridge/internal/channel/onhand/onhandtest"
 )
@@ -72,7 +73,7 @@ func (s *standIn) answer(r *http.Request, body []byte) (int, any) {
 		s.t.Errorf("%s: %v", body, err)
 		return 400, exception("GraphQLError", "Unable to parse query.")
 	}
-	doc, errs := gqlparser.LoadQuery(s.schema, req.Query) //nolint:staticcheck // the whole default rule set is meant
+	doc, errs := gqlparser.LoadQueryWithRules(s.schema, req.Query, rules.NewDefaultRules())
 	if errs != nil {
 		s.t.Errorf("%s: %v", req.Query, errs)
 		return 400, exception("GraphQLError", errs.Error())

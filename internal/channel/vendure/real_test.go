@@ -236,6 +236,27 @@ func TestRealVendure(t *testing.T) {
 		}
 	})
 
+	t.Run("the rights that the documentation names", func(t *testing.T) {
+		shop.SetupVariant("RIGHTS")
+		shop.SetupAdministrator("all@example.com", "all the rights 1", "ReadCatalog", "UpdateCatalog", "ReadStockLocation")
+		shop.SetupAdministrator("few@example.com", "few of them 23", "ReadCatalog", "ReadStockLocation")
+		c := cfg
+		c.Username, c.Password = "all@example.com", "all the rights 1"
+		acknowledged(t, connect(t, c), channel.Level{SKU: "RIGHTS", Quantity: 4})
+		c.Username, c.Password = "few@example.com", "few of them 23"
+		st := connect(t, c)
+		if _, err := st.Test(t.Context()); err != nil {
+			t.Error(err)
+		}
+		outcomes, err := st.Push(t.Context(), batch(channel.Level{SKU: "RIGHTS", Quantity: 5}))
+		if fault.CodeOf(err) != fault.CredentialsRefused || outcomes[0].Verdict != channel.Refused || !strings.Contains(outcomes[0].Message, "UpdateCatalog") {
+			t.Errorf("%+v, %v", outcomes, err)
+		}
+		if got := shop.SaleableStock("RIGHTS"); got != 4 {
+			t.Errorf("%d for sale", got)
+		}
+	})
+
 	t.Run("a session that ended is renewed", func(t *testing.T) {
 		shop.SetupVariant("SESSION")
 		st := connect(t, cfg)

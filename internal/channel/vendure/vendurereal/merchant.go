@@ -55,6 +55,20 @@ func (s *Server) APIKey() string {
 	return made.CreateAPIKey.APIKey
 }
 
+// SetupAdministrator makes an administrator who has just these rights, in the default channel.
+func (s *Server) SetupAdministrator(email, password string, rights ...string) {
+	s.tb.Helper()
+	var channel struct{ ActiveChannel struct{ ID string } }
+	s.Ask(`{activeChannel{id}}`, nil, &channel)
+	var role struct{ CreateRole struct{ ID string } }
+	s.Ask(`mutation($input:CreateRoleInput!){createRole(input:$input){id}}`, map[string]any{"input": map[string]any{
+		"code": email, "description": email, "permissions": rights, "channelIds": []string{channel.ActiveChannel.ID},
+	}}, &role)
+	s.Ask(`mutation($input:CreateAdministratorInput!){createAdministrator(input:$input){id}}`, map[string]any{"input": map[string]any{
+		"firstName": "Stock", "lastName": "Bridge", "emailAddress": email, "password": password, "roleIds": []string{role.CreateRole.ID},
+	}}, nil)
+}
+
 // EndSessions ends every session of the superadmin, as a log-out does; the server's own helper methods go on in a new one.
 func (s *Server) EndSessions() {
 	s.tb.Helper()
