@@ -35,6 +35,7 @@ type budget struct {
 	rate      float64
 	at        time.Time
 	flying    float64 // taken by requests under way
+	landed    float64 // what requests cost that are not under way any more, ever
 	wake      context.CancelFunc
 	learned   map[string]float64 // requested cost by kind of request
 }
@@ -55,14 +56,20 @@ func (b *budget) refill() {
 	b.at = now
 }
 
-// take waits until a request of a kind may go and tells what was set aside for it: what such a request was said to cost the last time,
-// else guess.
-func (b *budget) take(ctx context.Context, kind string, guess float64) (float64, error) {
+// share is what was set aside for a request.
+type share struct {
+	kind   string
+	points float64
+	landed float64 // of the budget when it went
+}
+
+// take waits until a request of a kind may go and sets aside what such a request was said to cost the last time, else guess.
+func (b *budget) take(ctx context.Context, kind string, guess float64) (share, error) {
 	select {
 	case <-b.first:
 		defer func() { b.first <- struct{}{} }()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return share{}, ctx.Err()
 	}
 	for {
 		b.mu.Lock()
@@ -76,8 +83,9 @@ func (b *budget) take(ctx context.Context, kind string, guess float64) (float64,
 		if short < 1e-6 { // rounding
 			b.available -= points
 			b.flying += points
+			s := share{kind, points, b.landed}
 			b.mu.Unlock()
-			return points, nil
+			return s, nil
 		}
 		wait := time.Duration(math.Ceil(short / b.rate * float64(time.Second)))
 		sleep, wake := context.WithCancel(ctx)
@@ -86,30 +94,34 @@ func (b *budget) take(ctx context.Context, kind string, guess float64) (float64,
 		err := b.clock.Pause(sleep, wait)
 		wake()
 		if err != nil && ctx.Err() != nil {
-			return 0, ctx.Err()
+			return share{}, ctx.Err()
 		}
 	}
 }
 
-// give ends a request for which points were set aside. Without a cost the reply was lost: Shopify may have taken them.
-func (b *budget) give(kind string, points float64, c *cost) {
+// give ends a request. Without a cost the reply was lost: Shopify may have taken the points.
+func (b *budget) give(s share, c *cost) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill()
-	b.flying -= points
+	b.flying -= s.points
 	if c != nil && c.Requested != nil {
-		b.learned[kind] = *c.Requested
+		b.learned[s.kind] = *c.Requested
 	}
 	if !c.told() {
+		b.landed += s.points
 		return
 	}
 	used := 0.0
 	if c.Actual != nil {
 		used = *c.Actual
 	}
+	// Shopify's figure holds for when it answered. Of the requests under way it had seen none, some or all; so too of those
+	// that landed since this one went, since answers overtake each other.
+	unseen := b.flying + b.landed - s.landed
+	b.landed += used
 	b.maximum, b.rate = c.Throttle.Maximum, c.Throttle.Rate
-	// Shopify's figure holds for when it answered: of the other requests under way it had seen none, some or all.
-	b.available = min(max(b.available+points-used, c.Throttle.Available-b.flying), c.Throttle.Available)
+	b.available = min(max(b.available+s.points-used, c.Throttle.Available-unseen), c.Throttle.Available)
 	b.wake()
 }
 
@@ -118,7 +130,7 @@ type turn struct {
 	budget *budget
 	kind   string
 	guess  float64
-	points float64
+	share  share
 	open   bool // an attempt is under way
 }
 
@@ -127,7 +139,7 @@ type turnKey struct{}
 // begin waits until the next attempt may go.
 func (t *turn) begin(ctx context.Context) (err error) {
 	t.end(nil)
-	if t.points, err = t.budget.take(ctx, t.kind, t.guess); err == nil {
+	if t.share, err = t.budget.take(ctx, t.kind, t.guess); err == nil {
 		t.open = true
 	}
 	return err
@@ -137,6 +149,6 @@ func (t *turn) begin(ctx context.Context) (err error) {
 func (t *turn) end(c *cost) {
 	if t.open {
 		t.open = false
-		t.budget.give(t.kind, t.points, c)
+		t.budget.give(t.share, c)
 	}
 }

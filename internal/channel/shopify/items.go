@@ -76,25 +76,41 @@ func quoted(value string) string {
 }
 
 // lookUp finds the items of distinct SKUs, at most 250, and remembers those that are sure. A refusal that may be one SKU's doing
-// is looked into by halves, so that it is that one's alone. Errors are those of ask.
-func (s *Store) lookUp(ctx context.Context, place string, skus []string, into map[string]found) (outbound.Reply, error) {
-	reply, wide, err := s.search(ctx, place, skus, into)
-	var f *failure
-	switch {
-	case err == nil && !wide:
-		return reply, nil
-	case err != nil && !(errors.As(err, &f) && f.sent):
-		return reply, err
-	case len(skus) > 1:
-		if reply, err = s.lookUp(ctx, place, skus[:len(skus)/2], into); err != nil {
+// is looked into by halves, so that it is that one's alone; SKUs with what may be a wildcard are looked up each by itself. Errors are those of ask.
+func (p *push) lookUp(ctx context.Context, place string, skus []string, into map[string]found) (reply outbound.Reply, err error) {
+	var plain, wild [][]string
+	for _, sku := range skus {
+		if strings.Contains(sku, "*") && len(skus) > 1 {
+			wild = append(wild, []string{sku})
+		} else if plain == nil {
+			plain = [][]string{{sku}}
+		} else {
+			plain[0] = append(plain[0], sku)
+		}
+	}
+	for groups := append(plain, wild...); len(groups) > 0; {
+		group := groups[0]
+		groups = groups[1:]
+		var wide bool
+		if reply, wide, err = p.search(ctx, place, group, into); err == nil && !wide {
+			continue
+		}
+		var f *failure
+		if err != nil && !(errors.As(err, &f) && f.sent) {
 			return reply, err
 		}
-		return s.lookUp(ctx, place, skus[len(skus)/2:], into)
-	case err != nil:
-		o := s.refusal(f)
-		into[skus[0]] = found{code: o.Code, why: o.Message}
-	default:
-		into[skus[0]] = found{code: searchWide, why: fmt.Sprintf("Shopify finds more than %d items for the SKU %.80q and cannot tell them apart; change the SKU", morePages*(len(skus)+spare), skus[0])}
+		if p.refusals++; len(group) > 1 && p.refusals <= mostRefusals {
+			groups = append([][]string{group[:len(group)/2], group[len(group)/2:]}, groups...)
+			continue
+		}
+		why := found{code: searchWide, why: fmt.Sprintf("Shopify finds more than %d items for the SKU, and cannot tell them apart; change it", morePages*(len(group)+spare))}
+		if err != nil {
+			o := p.refusal(err)
+			why = found{code: o.Code, why: o.Message}
+		}
+		for _, sku := range group {
+			into[sku] = why
+		}
 	}
 	return reply, nil
 }

@@ -12,8 +12,8 @@ import (
 
 // Bounds of what is tried for one batch beside what makes headway.
 const (
-	// mostRefusals are the refused requests after which no more halves are tried: one bad level among 250 shows after 16.
-	mostRefusals = 20
+	// mostRefusals are the refused requests after which no more halves are tried: one bad level among 250 shows after 9.
+	mostRefusals = 40
 	mostTries    = 3 // of one level, or of one request, that Shopify wants to see again
 )
 

@@ -121,6 +121,16 @@ func TestRefusalsOfWholeRequestsAreBounded(t *testing.T) {
 	if n := len(w.keys()); n > 60 {
 		t.Errorf("%d requests", n)
 	}
+	w.Before(func(shopifytest.Call) shopifytest.Answer { return answer(422, "no") })
+	w.store.items.Purge()
+	before := len(w.Calls())
+	outcomes, err = w.store.Push(t.Context(), batchOf(250))
+	if err != nil || slices.ContainsFunc(outcomes, func(o channel.Outcome) bool { return o.Verdict != channel.Refused || o.Code != "HTTP_422" }) {
+		t.Errorf("%+v, %v", outcomes, err)
+	}
+	if n := len(w.Calls()) - before; n > 60 {
+		t.Errorf("%d look-ups", n)
+	}
 }
 
 // IDEMPOTENCY_CONCURRENT_REQUEST: "this request is currently in progress": the same key is asked again.

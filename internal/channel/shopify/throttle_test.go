@@ -154,46 +154,56 @@ func TestBudgetWaitsNoLongerThanItMust(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(outbound.Clock{})
 		start := time.Now()
-		took := func(kind string, guess float64) float64 {
+		took := func(kind string, guess float64) share {
 			t.Helper()
-			points, err := b.take(t.Context(), kind, guess)
+			s, err := b.take(t.Context(), kind, guess)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return points
+			return s
 		}
-		b.give("a", took("a", 400), costOf(300, 100, 1900)) // no wait: 1000 are there
-		if got := took("a", 400); got != 300 {
-			t.Errorf("the second of a kind took %v, not what the first was said to cost", got)
+		b.give(took("a", 400), costOf(300, 100, 1900)) // no wait: 1000 are there
+		second := took("a", 400)
+		if second.points != 300 {
+			t.Errorf("the second of a kind took %v, not what the first was said to cost", second.points)
 		}
-		b.give("a", 300, nil) // lost: 1600 left
-		b.give("b", took("b", 1600), costOf(1600, 1600, 0))
+		b.give(second, nil) // lost: 1600 left
+		b.give(took("b", 1600), costOf(1600, 1600, 0))
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("waited %s with points to spare", waited)
 		}
-		b.give("c", took("c", 50), costOf(50, 50, 0))
+		b.give(took("c", 50), costOf(50, 50, 0))
 		if waited := time.Since(start); waited != 500*time.Millisecond {
 			t.Errorf("waited %s for 50 points", waited)
 		}
+		// An answer that was overtaken tells of more points than there are.
+		time.Sleep(10 * time.Second)
+		slow, fast := took("d", 100), took("e", 700)
+		b.give(fast, costOf(700, 700, 200))
+		b.give(slow, costOf(100, 100, 900))
+		if b.available > 200 {
+			t.Errorf("%v points are thought to be there of 200", b.available)
+		}
 		time.Sleep(time.Hour)
-		b.give("d", took("d", 2000), costOf(2000, 2000, 0)) // full again, and no more than that
+		b.give(took("f", 2000), costOf(2000, 2000, 0)) // full again, and no more than that
 		// What a reply gives back wakes who waits.
-		flying := make(chan float64)
+		flying := make(chan share)
 		go func() {
-			points, err := b.take(t.Context(), "e", 60)
+			s, err := b.take(t.Context(), "g", 60)
 			if err != nil {
 				t.Error(err)
 			}
-			flying <- points
+			flying <- s
 		}()
 		synctest.Wait()
 		time.Sleep(100 * time.Millisecond)
 		start = time.Now()
-		b.give("x", 0, costOf(100, 0, 100))
-		if got := <-flying; got != 60 || time.Since(start) != 0 {
-			t.Errorf("took %v after %s", got, time.Since(start))
+		b.give(share{}, costOf(100, 0, 100+b.landed))
+		s := <-flying
+		if s.points != 60 || time.Since(start) != 0 {
+			t.Errorf("took %v after %s", s.points, time.Since(start))
 		}
-		b.give("e", 60, costOf(60, 60, 0))
+		b.give(s, costOf(60, 60, 0))
 		// Who waits comes in turn: the second needs less but does not pass.
 		var order []string
 		var wg sync.WaitGroup
@@ -214,7 +224,7 @@ func TestBudgetWaitsNoLongerThanItMust(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go cancel()
-		if _, err := b.take(ctx, "f", 2000); err == nil {
+		if _, err := b.take(ctx, "h", 2000); err == nil {
 			t.Error("a canceled wait took points")
 		}
 	})

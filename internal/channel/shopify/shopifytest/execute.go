@@ -1,6 +1,7 @@
 package shopifytest
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -124,8 +125,9 @@ func (s *Shop) once(f *ast.Field, a asked, work func() (map[string]any, *problem
 	if err != nil {
 		return nil, problemf("INTERNAL_SERVER_ERROR", "%v", err)
 	}
+	sum := sha256.Sum256(append(variables, f.Name...))
 	if old := s.done[a.call.Key]; old != nil {
-		if old.variables != f.Name+string(variables) {
+		if old.sum != sum {
 			return payload(f.Name, userError("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "The same idempotency key cannot be used with different operation parameters.")), nil
 		}
 		return old.data, nil
@@ -141,7 +143,7 @@ func (s *Shop) once(f *ast.Field, a asked, work func() (map[string]any, *problem
 	}
 	data, fault := work()
 	if fault == nil {
-		s.done[a.call.Key] = &attempt{variables: f.Name + string(variables), data: data}
+		s.done[a.call.Key] = &attempt{sum, data}
 	}
 	return data, fault
 }

@@ -4,6 +4,7 @@
 package shopifytest
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -93,9 +94,8 @@ type place struct {
 
 // attempt is what came of a key.
 type attempt struct {
-	variables string
-	data      map[string]any
-	finished  bool
+	sum  [sha256.Size]byte // of the variables
+	data map[string]any
 }
 
 // New makes a shop without items and locations.
