@@ -44,6 +44,8 @@ type Config struct {
 	MaxUpload int64
 	// Export opens what GET /export/{name} streams; nil is nothing.
 	Export OpenExport
+	// Budget bounds what the documents of one token may cost in this process.
+	Budget Budget
 	// MaxTime is how long a query or mutation may take; 0 is 30 s.
 	MaxTime time.Duration
 }
