@@ -129,10 +129,10 @@ func kindOf(f *ast.Field) kind {
 		return kind{once: schemaCost}
 	case page && f.Name == "totalCount":
 		return kind{once: countCost}
+	case (parent == "Mutation" || parent == "Subscription") && f.Name != "__typename":
+		return kind{once: changeCost, descends: true}
 	case len(f.SelectionSet) == 0 || f.Definition == nil:
 		return kind{}
-	case parent == "Mutation" || parent == "Subscription":
-		return kind{once: changeCost, descends: true}
 	case page && (f.Name == "edges" || f.Name == "nodes"):
 		return kind{each: 1, row: true, descends: true}
 	case typ == "PageInfo" || typ == "UserError" || f.Name == "node" && strings.HasSuffix(parent, "Edge"): // counted with what they belong to
