@@ -41,7 +41,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, secret string) (*Viewe
 	if err := a.db.TouchToken(ctx, token); err != nil {
 		a.log.WarnContext(ctx, "that a token was used could not be noted", "token", token.ID, "error", err)
 	}
-	v := &Viewer{TokenID: token.ID, Name: token.Name, Role: Role(token.Role)}
+	v := &Viewer{TokenID: token.ID, Name: token.Name, Role: Role(token.Role), Documents: token.Documents}
 	for _, m := range token.Edges.Merchants {
 		v.MerchantIDs = append(v.MerchantIDs, m.ID)
 	}

@@ -24,6 +24,7 @@ type CreateToken struct {
 	ExpiresAt   *time.Time // in the future; nil is never
 	Hash        []byte     // of the secret
 	Hint        string     // the secret's last characters
+	Documents   []byte     // hashes of the only documents it may run, as access.ParseDocuments makes them; nil is any
 }
 
 // CreateToken adds a token. Faults: BLANK, TOO_LONG or INVALID of name; INVALID of role; INVALID or BLANK of merchantIds,
@@ -58,6 +59,9 @@ func (db *DB) CreateToken(ctx context.Context, in CreateToken) (*ent.Token, erro
 		create := t.ent.Token.Create().SetName(name).SetRole(in.Role).SetHash(in.Hash).SetHint(in.Hint).AddMerchantIDs(known...).SetCreatedAt(now)
 		if in.ExpiresAt != nil {
 			create.SetExpiresAt(in.ExpiresAt.UTC().Truncate(time.Microsecond))
+		}
+		if in.Documents != nil {
+			create.SetDocuments(in.Documents)
 		}
 		return create.Save(ctx)
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -111,4 +112,13 @@ func (e *engine) find(ctx context.Context, params *graphql.RawParams) (remember 
 	}
 	params.Query = text
 	return remember, nil
+}
+
+// documentsAlone tells whether the viewer's token is for documents, and so for no other page. Then it is answered.
+func documentsAlone(w http.ResponseWriter, v *access.Viewer) bool {
+	if v.Documents == nil {
+		return false
+	}
+	refuse(w, http.StatusForbidden, notAllowed, "the token is for certain documents of GraphQL alone: use another token")
+	return true
 }
