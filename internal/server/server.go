@@ -110,7 +110,7 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /graphiql/{asset}", s.graphiql)
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusFound))
 	s.http = http.Server{
-		Handler:           s.logged(mux),
+		Handler:           s.logged(compressed(mux)),
 		ReadHeaderTimeout: headerWait,
 		IdleTimeout:       idleWait,
 		MaxHeaderBytes:    64 << 10,
