@@ -92,12 +92,13 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		if accepted[0] != graphqlJSON {
 			status = http.StatusOK
 		}
-		w.Header().Set("Content-Type", accepted[0]+"; charset=utf-8")
-		w.WriteHeader(status)
 		text := encode(refused)
 		if accepted[0] == eventStream {
 			text = append(event(refused), complete...)
 		}
+		w.Header().Set("Content-Type", accepted[0]+"; charset=utf-8")
+		w.Header().Set("Content-Length", strconv.Itoa(len(text))) // else long answers go out in chunks
+		w.WriteHeader(status)
 		_, _ = w.Write(text) // a client that is gone needs no answer
 	}
 }
