@@ -174,8 +174,8 @@ func (s *stock) byHand(w http.ResponseWriter, r *http.Request) {
 
 func (s *stock) list(ctx context.Context, merchant int64) ([]byte, error) {
 	rows, err := s.raw.QueryContext(ctx, `SELECT l.id, l.channel_sku, l.quantity, l.pushed_quantity, l.status, p.name, p.sku, s.name
-		FROM channel_levels l JOIN stores s ON s.id = l.store_id LEFT JOIN products p ON p.merchant_id = l.merchant_id AND p.sku = l.sku
-		WHERE l.merchant_id = $1 ORDER BY l.id LIMIT 51`, merchant)
+		FROM (SELECT * FROM channel_levels WHERE merchant_id = $1 ORDER BY id LIMIT 51) l
+		JOIN stores s ON s.id = l.store_id LEFT JOIN products p ON p.merchant_id = l.merchant_id AND p.sku = l.sku ORDER BY l.id`, merchant)
 	if err != nil {
 		return nil, err
 	}
