@@ -392,6 +392,10 @@ type CreateTokenInput struct {
 	MerchantIds []string `json:"merchantIds,omitempty,omitzero"`
 	// From when on it is useless, in the future. Left out: never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty,omitzero"`
+	// The documents that the token is for, up to 1,000: the SHA-256 of the exact text of each, in 64 hexadecimal digits. Any
+	// other is refused with `DOCUMENT_NOT_ALLOWED`, however it is sent, and so are `/export` and `/metrics`. Left out: any
+	// document. It cannot be changed later.
+	Documents []string `json:"documents,omitempty,omitzero"`
 }
 
 // What came of `createToken`.

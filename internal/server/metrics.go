@@ -57,6 +57,8 @@ func (s *Server) metricsPage(w http.ResponseWriter, r *http.Request) {
 	if v, err := access.From(ctx); err != nil || v.Role != access.Admin {
 		refuse(w, http.StatusForbidden, fault.Forbidden, "metrics are of all merchants, and so for an ADMIN only")
 		return
+	} else if documentsAlone(w, v) {
+		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	s.metrics.page.ServeHTTP(w, r)

@@ -56,6 +56,8 @@ type Config struct {
 	MaxUpload int64
 	// Export opens what GET /export/{name} streams; nil is nothing.
 	Export OpenExport
+	// Budget bounds what the documents of one token may cost in this process.
+	Budget Budget
 	// MaxTime is how long a query or mutation may take; 0 is 30 s.
 	MaxTime time.Duration
 }
@@ -135,7 +137,7 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /graphiql/{asset}", s.graphiql)
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusFound))
 	s.http = http.Server{
-		Handler:           s.logged(mux),
+		Handler:           s.logged(compressed(mux)),
 		ReadHeaderTimeout: headerWait,
 		IdleTimeout:       idleWait,
 		MaxHeaderBytes:    64 << 10,
