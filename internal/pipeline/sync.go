@@ -25,9 +25,10 @@ type syncing struct {
 	counts database.Counts
 }
 
-// run carries a claimed run through to its end. Whatever happens, the run does not stay RUNNING.
-func (p *Pipeline) run(run *ent.SyncRun) {
-	ctx, cancel := context.WithCancelCause(p.base)
+// run carries a claimed run through to its end. Whatever happens, the run does not stay RUNNING; where this replica lost it,
+// another one ends it.
+func (p *Pipeline) run(ctx context.Context, run *ent.SyncRun) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p.mu.Lock()
 	p.running[run.ID] = cancel
@@ -110,7 +111,7 @@ func (s *syncing) status(reason error) enum.SyncStatus {
 	switch {
 	case errors.Is(reason, errCanceled):
 		return enum.Canceled
-	case errors.Is(reason, errStopping):
+	case errors.Is(reason, errStopping), errors.Is(reason, database.ErrLost):
 		return enum.Interrupted
 	case errors.As(reason, &hold):
 		return enum.Held
