@@ -26,9 +26,10 @@ type Config struct {
 	Log    *slog.Logger
 	// Syncs is how many syncs run at once; 0 is 16. Others wait, QUEUED.
 	Syncs int
-	Version string // of the program, for people
 	// Window is how long changes that a warehouse reports are gathered before they are pushed (pushOnChange); 0 is 500 ms.
 	Window time.Duration
+	// Version is the program's, which the replicas of a database tell each other.
+	Version string
 }
 
 // Pipeline runs syncs in the background. It is safe for concurrent use.
