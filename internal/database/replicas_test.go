@@ -161,6 +161,7 @@ func TestLostHolderIsFenced(t *testing.T) {
 			if _, err := p.a.BeginPush(holding, p.c.StoreID); err != nil {
 				t.Fatal(err)
 			}
+			catalog := sure(p.a.StartImport(holding, database.NewImport{MerchantID: p.c.MerchantID, Kind: enum.ImportProducts, Format: enum.CSV}))(t)
 			p.sever(p.sa)
 			if err := p.a.SaveRun(holding, run.ID, enum.Pushing, database.Counts{Pushed: 1}); err != nil {
 				t.Fatalf("nobody has taken over yet: %v", err)
@@ -176,6 +177,7 @@ func TestLostHolderIsFenced(t *testing.T) {
 				"mark":   p.a.Mark(holding, p.c.MerchantID, p.c.StoreID, run.ID, nil),
 				"plan":   errOf(p.a.Plan(holding, p.c.MerchantID, database.Int{}, []string{"A"})),
 				"record": p.a.Record(holding, &database.Recording{MerchantID: p.c.MerchantID, WarehouseID: p.c.WarehouseID}, []database.ReportedLevel{{LevelKey: database.LevelKey{SKU: "A"}}}, true),
+				"import": p.a.ImportProducts(holding, &database.Import{ID: catalog.ID, NewImport: database.NewImport{MerchantID: p.c.MerchantID, Kind: enum.ImportProducts}}, func(func(database.ProductRow, error) bool) {}),
 				"claim":  errOf(p.a.ClaimRun(holding, p.c.ID)),
 			} {
 				if !errors.Is(err, database.ErrLost) {
@@ -188,6 +190,10 @@ func TestLostHolderIsFenced(t *testing.T) {
 			}
 			if want := map[string]enum.SyncStatus{"by its lease": enum.Running, "by its row": enum.Interrupted}[name]; now.Status != want {
 				t.Errorf("the run is %s, want %s", now.Status, want)
+			}
+			imported := sure(p.b.Reader().CatalogImport.Get(ctx, catalog.ID))(t)
+			if want := map[string]enum.ImportStatus{"by its lease": enum.ImportRunning, "by its row": enum.ImportFailed}[name]; imported.Status != want {
+				t.Errorf("the import is %s, want %s", imported.Status, want)
 			}
 			if store := sure(p.b.Reader().Store.Get(ctx, p.c.StoreID))(t); !store.Pushing {
 				t.Error("what was on its way is forgotten")
