@@ -42,6 +42,30 @@ type Outcome struct {
 type Capabilities struct {
 	MaxBatch    int // levels per request, 1 or more
 	Concurrency int // requests under way at once, 1 or more
+	// Semantics is what the store takes a quantity for. Levels always hold what is available; a sink of an ON_HAND store adds what
+	// the store has allocated itself.
+	Semantics Semantics
+}
+
+// Semantics says which number a store keeps (wire.md, "which number?").
+type Semantics string
+
+// Semantics.
+const (
+	Available Semantics = "AVAILABLE" // what can be sold
+	OnHand    Semantics = "ON_HAND"   // what is on the shelf: the store takes its own allocations off again
+)
+
+// Location is a place that a store keeps stock at.
+type Location struct {
+	Code string // what Level.Location names, as the store knows it
+	Name string
+}
+
+// Locator is a Sink of a store that can tell its locations.
+type Locator interface {
+	// Locations asks the store. Errors are those of Push.
+	Locations(ctx context.Context) ([]Location, error)
 }
 
 // Sink is a connected store. Push may be called from several goroutines at once, up to Capabilities.Concurrency.

@@ -26,6 +26,8 @@ type Reply struct {
 	Status int // 0 beside an error
 	Header http.Header
 	Body   []byte
+	// Taken tells of a request made with Peer.Do that an attempt may have been carried out though its answer was lost.
+	Taken bool
 
 	where string // method and URL, for words
 	moved string // where a redirecting reply points
