@@ -16,6 +16,7 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/database"
+	"stockbridge/internal/fault"
 	"stockbridge/internal/schedule"
 )
 
@@ -236,10 +237,12 @@ func (c *Cron) due(ctx context.Context, s *ent.Schedule) {
 		d.Next = &next
 	}
 	due, err := c.start(ctx, d)
-	if err != nil {
+	switch {
+	case fault.CodeOf(err) == fault.Disabled: // elsewhere
+	case err != nil:
 		log.ErrorContext(ctx, "a scheduled sync cannot start", "error", err)
-	}
-	if due || err != nil {
+		return
+	case due:
 		return
 	}
 	if err := c.Set(ctx, s.ConnectionID); err != nil {

@@ -151,11 +151,11 @@ func TestLostHolderIsFenced(t *testing.T) {
 			if dead := sure(p.sb.Beat())(t); len(dead) != 0 {
 				t.Fatalf("%v are dead", dead)
 			}
-			run, _, err := p.a.EnqueueRun(ctx, p.c.MerchantID, p.c.ID, enum.Smart, enum.Manual)
-			if err != nil {
+			if _, _, err := p.a.EnqueueRun(ctx, p.c.MerchantID, p.c.ID, enum.Smart, enum.Manual); err != nil {
 				t.Fatal(err)
 			}
-			if run = sure(p.a.ClaimRun(holding, p.c.ID))(t); run.ReplicaID == nil || *run.ReplicaID != p.sa.ID() {
+			run := sure(p.a.ClaimRun(holding, p.c.ID))(t)
+			if run.ReplicaID == nil || *run.ReplicaID != p.sa.ID() {
 				t.Fatalf("the run is %v's", run.ReplicaID)
 			}
 			if _, err := p.a.BeginPush(holding, p.c.StoreID); err != nil {

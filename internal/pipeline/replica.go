@@ -12,12 +12,8 @@ import (
 // lives in the replica's session: a process that dies has none left at that moment. SQLite has one process, and there a
 // lease is a lock in it.
 
-const (
-	// beatEvery is how often a replica shows that it lives, and looks for what others left or ask of it.
-	beatEvery = time.Second
-	// A lease that somebody else holds is asked for again after a while that grows from leaseSoon to leaseLater.
-	leaseSoon, leaseLater = 10 * time.Millisecond, 250 * time.Millisecond
-)
+// beatEvery is how often a replica shows that it lives, and looks for what others left or ask of it.
+const beatEvery = time.Second
 
 // replica is what a pipeline knows of itself as one of several.
 type replica struct {
@@ -46,13 +42,20 @@ func (p *Pipeline) Join(ctx context.Context) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
+	dead, err := p.replica.session.Beat()
+	if err != nil {
+		return err
+	}
+	p.bury(ctx, dead)
 	alive, die := context.WithCancel(context.Background())
 	p.die = die
-	p.life.Go(func() { p.live(alive) })
+	left := make(chan []int64, 1)
+	p.life.Go(func() { p.pulse(alive, left) })
+	p.life.Go(func() { p.mind(alive, left) })
 	return nil
 }
 
-// open begins a session, and takes over from those that are gone.
+// open begins a session.
 func (p *Pipeline) open(ctx context.Context) error {
 	s, err := p.db.OpenSession(ctx, p.cfg.Version)
 	if err != nil {
@@ -65,7 +68,6 @@ func (p *Pipeline) open(ctx context.Context) error {
 	p.replica.session, p.replica.renewed, p.replica.keeper = s, make(chan struct{}), nil
 	p.mu.Unlock()
 	p.log.InfoContext(ctx, "joined the replicas of this database", "replica", s.ID())
-	p.beat(ctx, s)
 	return nil
 }
 
@@ -81,12 +83,12 @@ func (p *Pipeline) leave() {
 	}
 }
 
-// live beats until ctx ends. A session that broke is followed by another.
-func (p *Pipeline) live(ctx context.Context) {
+// pulse beats until ctx ends, and tells mind of replicas that are gone. It waits for nothing but its own connection, so that
+// this replica does not pass for hung when all others are taken. A session that broke is followed by another.
+func (p *Pipeline) pulse(ctx context.Context, dead chan<- []int64) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	marks := map[int64]int64{}
-	for n := 0; ; n++ {
+	for {
 		s := p.replica.session // changed by nobody but this loop
 		select {
 		case <-ctx.Done():
@@ -94,17 +96,44 @@ func (p *Pipeline) live(ctx context.Context) {
 		case <-s.Lost():
 			p.lose(s)
 			p.reopen(ctx, tick.C)
+			continue
 		case <-tick.C:
-			p.beat(ctx, s)
-			p.heed(ctx)
-			if p.takes() {
-				if err := p.takeRuns(ctx); err != nil {
-					p.log.WarnContext(ctx, "cannot look for queued syncs", "error", err)
-				}
-				if n%2 == 0 {
-					marks = p.takeMarks(ctx, marks)
-				}
+		}
+		gone, err := s.Beat()
+		switch {
+		case err == nil && len(gone) > 0:
+			select {
+			case dead <- gone:
+			default: // it is at it; the next beat tells again
 			}
+		case err != nil && !errors.Is(err, database.ErrLost):
+			p.log.WarnContext(ctx, "cannot look for other replicas", "error", err)
+		}
+	}
+}
+
+// mind does what other replicas ask for, and takes up what they leave, until ctx ends.
+func (p *Pipeline) mind(ctx context.Context, dead <-chan []int64) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	marks := map[int64]int64{}
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case gone := <-dead:
+			p.bury(ctx, gone)
+		case <-tick.C:
+		}
+		p.heed(ctx)
+		if !p.takes() {
+			continue
+		}
+		if err := p.takeRuns(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "cannot look for queued syncs", "error", err)
+		}
+		if n%2 == 0 {
+			marks = p.takeMarks(ctx, marks)
 		}
 	}
 }
@@ -140,15 +169,8 @@ func (p *Pipeline) takes() bool {
 	return p.replica.takes && !p.closed
 }
 
-// beat shows that this replica lives, and takes over from those that do not.
-func (p *Pipeline) beat(ctx context.Context, s *database.Session) {
-	dead, err := s.Beat()
-	if err != nil {
-		if !errors.Is(err, database.ErrLost) {
-			p.log.WarnContext(ctx, "cannot look for other replicas", "error", err)
-		}
-		return
-	}
+// bury takes over from replicas that are gone.
+func (p *Pipeline) bury(ctx context.Context, dead []int64) {
 	for _, id := range dead {
 		buried, err := p.db.Bury(ctx, id, "its server was lost")
 		if err != nil {
@@ -221,119 +243,4 @@ func (p *Pipeline) takeMarks(ctx context.Context, seen map[int64]int64) map[int6
 		}
 	}
 	return oldest
-}
-
-// living waits for a session that is not lost, until ctx ends. It is nil where there is but one process.
-func (p *Pipeline) living(ctx context.Context) (*database.Session, error) {
-	for {
-		p.mu.Lock()
-		s, renewed := p.replica.session, p.replica.renewed
-		p.mu.Unlock()
-		if s == nil {
-			return nil, nil //nolint:nilnil // there are no others to be told from
-		}
-		select {
-		case <-s.Lost():
-		default:
-			return s, nil
-		}
-		select {
-		case <-renewed:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// Working returns a context to work under as this replica: what it stores is known as this replica's, and another one ends it
-// when this one is gone. Where there is but one process it is ctx. Cancel it when the work is done.
-func (p *Pipeline) Working(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	s, err := p.living(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if s == nil {
-		return ctx, func() {}, nil
-	}
-	ctx, cancel := s.Guard(ctx)
-	return ctx, cancel, nil
-}
-
-// hold waits, until ctx ends, for the right to work on something alone among all replicas. Work under the context it
-// returns, and release it then: the context ends when the lease is lost, with database.ErrLost for a cause.
-func (p *Pipeline) hold(ctx context.Context, kind database.LeaseKind, key int64) (held context.Context, release func(), err error) {
-	unlock, err := p.locks.lock(ctx, lockKey{kind, key})
-	if err != nil {
-		return nil, nil, err
-	}
-	for wait := leaseSoon; ; wait = min(2*wait, leaseLater) {
-		s, err := p.living(ctx)
-		if err == nil && s == nil {
-			return ctx, unlock, nil
-		}
-		var lease *database.Lease
-		var ok bool
-		if err == nil {
-			lease, ok, err = s.TryLease(kind, key)
-		}
-		switch {
-		case ok:
-			held, done := s.Guard(ctx, lease)
-			p.holds(1)
-			return held, func() {
-				done()
-				if err := lease.Release(); err != nil {
-					p.log.Warn("a lease could not be released", "kind", kind, "key", key, "error", err)
-				}
-				p.holds(-1)
-				unlock()
-			}, nil
-		case err != nil && !errors.Is(err, database.ErrLost):
-			unlock()
-			return nil, nil, err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			unlock()
-			return nil, nil, context.Cause(ctx)
-		}
-	}
-}
-
-func (p *Pipeline) holds(more int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.replica.held += more
-}
-
-// Keeper tells whether this replica is the one that tidies up, and gives a context to do so under. The first that asks is, as
-// long as its session lasts. It is to be asked by one at a time.
-func (p *Pipeline) Keeper(ctx context.Context) (context.Context, context.CancelFunc, bool) {
-	s, err := p.living(ctx)
-	if err != nil {
-		return nil, nil, false
-	}
-	if s == nil {
-		return ctx, func() {}, true
-	}
-	p.mu.Lock()
-	lease := p.replica.keeper
-	p.mu.Unlock()
-	if lease == nil {
-		var ok bool
-		if lease, ok, err = s.TryLease(database.KeeperLease, 0); err != nil || !ok {
-			if err != nil {
-				p.log.WarnContext(ctx, "cannot ask to be the keeper", "error", err)
-			}
-			return nil, nil, false
-		}
-		p.mu.Lock()
-		if p.replica.session == s {
-			p.replica.keeper = lease
-		}
-		p.mu.Unlock()
-	}
-	ctx, cancel := s.Guard(ctx, lease)
-	return ctx, cancel, true
 }

@@ -52,7 +52,9 @@ func (p *Pipeline) run(ctx context.Context, run *ent.SyncRun) {
 	p.mu.Lock()
 	p.tally(status, s.counts)
 	p.mu.Unlock()
-	if err := p.db.FinishRun(context.WithoutCancel(ctx), run.ID, status, reason, s.counts); err != nil {
+	if err := p.db.FinishRun(context.WithoutCancel(ctx), run.ID, status, reason, s.counts); errors.Is(err, database.ErrLost) {
+		s.log.Warn("a sync was lost; another replica ends it", "error", err)
+	} else if err != nil {
 		s.log.Error("a sync's end cannot be stored", "error", err)
 	}
 	level := slog.LevelInfo
