@@ -61,7 +61,7 @@ func (p *pair) sever(s *database.Session) {
 	conn := sure(pgx.Connect(p.Context(), p.url))(p.T)
 	defer conn.Close(p.Context()) //nolint:errcheck // it was only asked
 	var ended int
-	err := conn.QueryRow(p.Context(), "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 10000)) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND objid = $1 AND classid = $2", s.ID(), 0x53420100).Scan(&ended)
+	err := conn.QueryRow(p.Context(), "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 10000)) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND objid = $1 AND classid = $2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", s.ID(), 0x53420100).Scan(&ended)
 	if err != nil || ended != 1 {
 		p.Fatalf("%d sessions ended, %v", ended, err)
 	}
