@@ -38,6 +38,7 @@ type serveCommand struct {
 	MaxUpload          int64         `help:"The largest file that can be sent, in MiB." default:"64"`
 	CostBudget         int64         `help:"What the documents of one token may cost at once; see docs/guide/limits.md. 0 bounds nothing." default:"40000" placeholder:"COST"`
 	CostRestore        int64         `help:"How much of its budget a token gets back each second." default:"4000" placeholder:"COST"`
+	MaxConnections     int           `help:"How many WebSockets and event streams one token may have open." default:"1000"`
 	StopGrace          time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
 }
 
@@ -83,7 +84,8 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	defer listener.Close() //nolint:errcheck // closed by Serve, when it came to that
 
 	feedCtx, stopFeed := context.WithCancel(context.WithoutCancel(i))
-	feed, fed := activity.New(a.db, a.bell, i.log), make(chan struct{})
+	reader := access.Scope(a.db.Reader())
+	feed, fed := activity.New(activity.Config{DB: a.db, Reader: reader, System: access.System, Bell: a.bell, Log: i.log}), make(chan struct{})
 	go func() { defer close(fed); feed.Run(feedCtx) }()
 	defer func() { stopFeed(); <-fed }()
 
@@ -120,17 +122,21 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err := imports.Recover(i); err != nil {
 		return err
 	}
-	reader := access.Scope(a.db.Reader())
+	authenticator := access.NewAuthenticator(a.db, issuer, i.log)
 	s := server.New(server.Config{
 		Schema: graph.New(graph.Config{Reader: reader, DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Imports: imports, Cron: jobs,
 			Log: i.log, SmartFloor: c.SmartFloor}),
-		Authenticate: access.NewAuthenticator(a.db, issuer, i.log).Authenticate,
-		Present:      graph.ErrorPresenter(i.log),
-		Once:         access.NewOnce(a.db, a.sealer),
-		Ready:        a.db.Ping,
-		Metrics:      []prometheus.Collector{syncMetrics{a.pipeline}},
-		MaxUpload:    c.MaxUpload << 20,
-		Budget:       server.Budget{Max: c.CostBudget, Restore: c.CostRestore},
+		Authenticate:   authenticator.Authenticate,
+		Standing:       authenticator.Standing,
+		Sharing:        graph.SharingOf,
+		Newest:         feed.Newest,
+		MaxConnections: c.MaxConnections,
+		Present:        graph.ErrorPresenter(i.log),
+		Once:           access.NewOnce(a.db, a.sealer),
+		Ready:          a.db.Ping,
+		Metrics:        []prometheus.Collector{syncMetrics{a.pipeline}},
+		MaxUpload:      c.MaxUpload << 20,
+		Budget:         server.Budget{Max: c.CostBudget, Restore: c.CostRestore},
 		Export: func(ctx context.Context, name string, q url.Values) (*server.Export, error) {
 			subject, format := catalog.FormatOf(name)
 			e, err := catalog.Open(ctx, reader, subject, format, q.Get("merchantId"), q.Get("storeId"))

@@ -1171,7 +1171,7 @@ type FileExchangeWarehouseSettings {
   hasPrivateKey: Boolean!
   "Whether a passphrase of the private key is stored."
   hasPassphrase: Boolean!
-  "The host key that the server must show, given or pinned on first use; null before that."
+  "The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none."
   hostKey: String
   "Whether a file names every SKU the warehouse has."
   complete: Boolean!
@@ -1235,7 +1235,10 @@ input WarehousePlatformInput @oneOf {
 
 "A directory that a warehouse leaves CSV files in."
 input FileExchangeWarehouseInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
+  """
+  ` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftps://host:port/dir` + "`" + ` (explicit TLS) or ` + "`" + `ftp://host:port/dir` + "`" + `.
+  ` + "`" + `/~/dir` + "`" + ` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
+  """
   url: String!
   "Whom to sign in as."
   username: String
@@ -1245,7 +1248,10 @@ input FileExchangeWarehouseInput {
   privateKey: String
   "The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it."
   passphrase: String
-  "The SFTP server's host key as ` + "`" + `known_hosts` + "`" + ` writes it: ` + "`" + `ssh-ed25519 AAAA…` + "`" + `. Left out or null: the one shown at first use is pinned."
+  """
+  What the server must show. SFTP: its host key as ` + "`" + `known_hosts` + "`" + ` writes it (` + "`" + `ssh-ed25519 AAAA…` + "`" + `), or a fingerprint (` + "`" + `SHA256:…` + "`" + `); left out or null, the one shown at first use is pinned.
+  FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
+  """
   hostKey: String
   "Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level."
   complete: Boolean = false
@@ -1670,7 +1676,7 @@ type FileExchangeStoreSettings {
   hasPrivateKey: Boolean!
   "Whether a passphrase of the private key is stored."
   hasPassphrase: Boolean!
-  "The host key that the server must show, given or pinned on first use; null before that."
+  "The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none."
   hostKey: String
 }
 
@@ -1700,7 +1706,10 @@ input HttpStoreInput {
 
 "A directory that a store takes CSV files from (` + "`" + `in/inv_*.csv` + "`" + ` below it)."
 input FileExchangeStoreInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
+  """
+  ` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftps://host:port/dir` + "`" + ` (explicit TLS) or ` + "`" + `ftp://host:port/dir` + "`" + `.
+  ` + "`" + `/~/dir` + "`" + ` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
+  """
   url: String!
   "Whom to sign in as."
   username: String
@@ -1710,7 +1719,10 @@ input FileExchangeStoreInput {
   privateKey: String
   "The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it."
   passphrase: String
-  "The SFTP server's host key as ` + "`" + `known_hosts` + "`" + ` writes it: ` + "`" + `ssh-ed25519 AAAA…` + "`" + `. Left out or null: the one shown at first use is pinned."
+  """
+  What the server must show. SFTP: its host key as ` + "`" + `known_hosts` + "`" + ` writes it (` + "`" + `ssh-ed25519 AAAA…` + "`" + `), or a fingerprint (` + "`" + `SHA256:…` + "`" + `); left out or null, the one shown at first use is pinned.
+  FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
+  """
   hostKey: String
 }
 

@@ -624,7 +624,8 @@ type FileColumnsInput struct {
 
 // A directory that a store takes CSV files from (`in/inv_*.csv` below it).
 type FileExchangeStoreInput struct {
-	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`, `ftps://host:port/dir` (explicit TLS) or `ftp://host:port/dir`.
+	// `/~/dir` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
@@ -634,7 +635,8 @@ type FileExchangeStoreInput struct {
 	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
 	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
 	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty"`
-	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
+	// What the server must show. SFTP: its host key as `known_hosts` writes it (`ssh-ed25519 AAAA…`), or a fingerprint (`SHA256:…`); left out or null, the one shown at first use is pinned.
+	// FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
 	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
 }
 
@@ -650,7 +652,7 @@ type FileExchangeStoreSettings struct {
 	HasPrivateKey bool `json:"hasPrivateKey"`
 	// Whether a passphrase of the private key is stored.
 	HasPassphrase bool `json:"hasPassphrase"`
-	// The host key that the server must show, given or pinned on first use; null before that.
+	// The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none.
 	HostKey *string `json:"hostKey,omitempty"`
 }
 
@@ -658,7 +660,8 @@ func (FileExchangeStoreSettings) IsStoreSettings() {}
 
 // A directory that a warehouse leaves CSV files in.
 type FileExchangeWarehouseInput struct {
-	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`, `ftps://host:port/dir` (explicit TLS) or `ftp://host:port/dir`.
+	// `/~/dir` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty"`
@@ -668,7 +671,8 @@ type FileExchangeWarehouseInput struct {
 	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
 	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
 	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty"`
-	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
+	// What the server must show. SFTP: its host key as `known_hosts` writes it (`ssh-ed25519 AAAA…`), or a fingerprint (`SHA256:…`); left out or null, the one shown at first use is pinned.
+	// FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
 	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
 	// Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level.
 	Complete *bool `json:"complete,omitempty"`
@@ -692,7 +696,7 @@ type FileExchangeWarehouseSettings struct {
 	HasPrivateKey bool `json:"hasPrivateKey"`
 	// Whether a passphrase of the private key is stored.
 	HasPassphrase bool `json:"hasPassphrase"`
-	// The host key that the server must show, given or pinned on first use; null before that.
+	// The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none.
 	HostKey *string `json:"hostKey,omitempty"`
 	// Whether a file names every SKU the warehouse has.
 	Complete bool `json:"complete"`

@@ -106,6 +106,19 @@ func (db *DB) TokenByHash(ctx context.Context, hash []byte) (*ent.Token, error) 
 	return row, nil
 }
 
+// TokensByHash finds those tokens whose secrets have one of the hashes and that still stand, with their merchants.
+func (db *DB) TokensByHash(ctx context.Context, hashes [][]byte) (found []*ent.Token, err error) {
+	reader := ent.NewClient(ent.Driver(entsql.OpenDB(db.dialect, db.read)))
+	for some := range slices.Chunk(hashes, 1000) {
+		rows, err := reader.Token.Query().Where(token.HashIn(some...), token.RevokedAtIsNil(), token.Or(token.ExpiresAtIsNil(), token.ExpiresAtGT(db.Now()))).WithMerchants().All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("find tokens: %w", err)
+		}
+		found = append(found, rows...)
+	}
+	return found, nil
+}
+
 // TouchToken keeps when a token was last used, to the minute.
 func (db *DB) TouchToken(ctx context.Context, used *ent.Token) error {
 	now := db.Now()

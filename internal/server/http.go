@@ -75,7 +75,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.exec.release(ctx)
 		refuse(w, http.StatusNotAcceptable, badRequest, "a subscription is a stream: accept text/event-stream, or connect by WebSocket (graphql-transport-ws)")
 	case kind == ast.Subscription:
-		s.stream(ctx, w, secret, op)
+		s.stream(ctx, w, r, secret, op)
 	case kind == ast.Mutation && r.Method == http.MethodGet:
 		s.exec.release(ctx)
 		w.Header().Set("Allow", "POST")
@@ -306,7 +306,7 @@ func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request, methods str
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader+", "+lastEventHeader)
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.Header().Set("Allow", methods+", OPTIONS")
 	w.WriteHeader(http.StatusNoContent)
