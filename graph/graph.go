@@ -77,7 +77,7 @@ func (r *resolver) ImportProblem() generated.ImportProblemResolver         { ret
 func (r *resolver) InventoryItem() generated.InventoryItemResolver         { return inventoryItemFields{r} }
 func (r *resolver) PartitionStrategy() generated.PartitionStrategyResolver { return strategyFields{} }
 func (r *resolver) Schedule() generated.ScheduleResolver                   { return scheduleFields{} }
-func (r *resolver) Store() generated.StoreResolver                         { return storeFields{} }
+func (r *resolver) Store() generated.StoreResolver                         { return storeFields{r} }
 func (r *resolver) SyncRun() generated.SyncRunResolver                     { return syncRunFields{r} }
 func (r *resolver) Token() generated.TokenResolver                         { return tokenFields{} }
 func (r *resolver) Viewer() generated.ViewerResolver                       { return viewerFields{r} }

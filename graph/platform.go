@@ -3,119 +3,37 @@ package graph
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/99designs/gqlgen/graphql"
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/graph/model"
+	"stockbridge/internal/channel"
 	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/platform"
-	"stockbridge/internal/warehouse/csvreport"
 	"stockbridge/internal/warehouse/fileexchange"
-	"stockbridge/internal/warehouse/httppull"
 )
 
-// storeWarehouse makes of an input what a row keeps. old is the warehouse as it is, nil for a new one: what it keeps secret,
-// and its host key, stay where the input leaves them out and leads to the same host. A credential never goes to another
-// host than the one it was entered for (spec 5.2).
+// storeWarehouse makes of an input what a row keeps. old is the warehouse as it is, nil for a new one.
 func (r *resolver) storeWarehouse(merchantID int64, in model.WarehousePlatformInput, old *ent.Warehouse) (database.PlatformSettings, error) {
-	var w, was platform.Warehouse
-	var kept secrets
-	if old != nil {
-		was, kept.err = r.Platforms.Warehouse(old)
-		kept.settings = old.Settings
+	input, err := json.Marshal(in)
+	if err != nil {
+		return database.PlatformSettings{}, fmt.Errorf("read a platform input: %w", err)
 	}
-	var field string
-	switch {
-	case in.FileExchange != nil:
-		field = "fileExchange"
-		f, before := in.FileExchange, given(was.FileExchange)
-		kept.usable = sameHost(f.URL, before.URL)
-		w.FileExchange = &fileexchange.Config{URL: f.URL, Username: given(f.Username), Complete: given(f.Complete), Columns: columns(given(f.Columns)),
-			AfterImport: given(f.AfterImport), Files: given(f.Files),
-			Password: kept.leave("password", f.Password, before.Password), PrivateKey: kept.leave("privateKey", f.PrivateKey, before.PrivateKey),
-			Passphrase: kept.leave("passphrase", f.Passphrase, before.Passphrase), HostKey: kept.leave("hostKey", f.HostKey, before.HostKey)}
-	case in.HTTP != nil:
-		field = "http"
-		h, before := in.HTTP, given(was.HTTP)
-		kept.usable = sameHost(h.URL, before.URL)
-		w.HTTP = &httppull.Config{URL: h.URL, Token: kept.leave("token", h.Token, before.Token)}
-	case in.Push != nil:
-		field = "push"
-		w.Push = &platform.Push{Note: given(in.Push.Note)}
-	}
-	if kept.locked {
-		return database.PlatformSettings{}, under("platform."+field, kept.err)
-	}
-	settings, err := r.Platforms.StoreWarehouse(merchantID, w)
-	return settings, under("platform."+field, err)
+	settings, err := r.Platforms.ChangeWarehouse(merchantID, input, old)
+	return settings, under("platform", err)
 }
 
 // storeStore is storeWarehouse for stores.
 func (r *resolver) storeStore(merchantID int64, in model.StorePlatformInput, old *ent.Store) (database.PlatformSettings, error) {
-	var s, was platform.Store
-	var kept secrets
-	if old != nil {
-		was, kept.err = r.Platforms.Store(old)
-		kept.settings = old.Settings
+	input, err := json.Marshal(in)
+	if err != nil {
+		return database.PlatformSettings{}, fmt.Errorf("read a platform input: %w", err)
 	}
-	var field string
-	switch {
-	case in.HTTP != nil:
-		field = "http"
-		h, before := in.HTTP, given(was.HTTP)
-		kept.usable = sameHost(h.URL, before.URL)
-		s.HTTP = &platform.HTTPStore{URL: h.URL, BatchSize: int(given(h.BatchSize)), Concurrency: int(given(h.Concurrency)), PerSecond: given(h.RequestsPerSecond),
-			Token: kept.leave("token", h.Token, before.Token), SigningSecret: kept.leave("signingSecret", h.SigningSecret, before.SigningSecret)}
-	case in.FileExchange != nil:
-		field = "fileExchange"
-		f, before := in.FileExchange, given(was.FileExchange)
-		kept.usable = sameHost(f.URL, before.URL)
-		s.FileExchange = &platform.FileExchangeStore{URL: f.URL, Username: given(f.Username),
-			Password: kept.leave("password", f.Password, before.Password), PrivateKey: kept.leave("privateKey", f.PrivateKey, before.PrivateKey),
-			Passphrase: kept.leave("passphrase", f.Passphrase, before.Passphrase), HostKey: kept.leave("hostKey", f.HostKey, before.HostKey)}
-	}
-	if kept.locked {
-		return database.PlatformSettings{}, under("platform."+field, kept.err)
-	}
-	settings, err := r.Platforms.StoreStore(merchantID, s)
-	return settings, under("platform."+field, err)
-}
-
-// secrets are what a row keeps that an input may leave as it is.
-type secrets struct {
-	settings json.RawMessage
-	err      error // why they cannot be read, nil if they can: entering all of them again mends that
-	usable   bool  // the input leads to the host they are for
-	locked   bool  // one that cannot be read is needed
-}
-
-// leave is what an input says, or what there was where it is left out.
-func (s *secrets) leave(name string, in graphql.Omittable[*string], was string) string {
-	if v, ok := in.ValueOK(); ok {
-		return given(v)
-	}
-	if !s.usable {
-		return ""
-	}
-	s.locked = s.locked || s.err != nil && platform.HasSecret(s.settings, name)
-	return was
-}
-
-func sameHost(a, b string) bool {
-	x, err := url.Parse(a)
-	y, err2 := url.Parse(b)
-	return err == nil && err2 == nil && x.Scheme == y.Scheme && x.Host == y.Host
-}
-
-func columns(in model.FileColumnsInput) csvreport.Columns {
-	return csvreport.Columns{SKU: given(in.SKU), Available: given(in.Available), OnHand: given(in.OnHand), Committed: given(in.Committed),
-		Facility: given(in.Facility), UpdatedAt: given(in.UpdatedAt), RecordType: given(in.RecordType)}
+	settings, err := r.Platforms.ChangeStore(merchantID, input, old)
+	return settings, under("platform", err)
 }
 
 // under puts the faults in err below a field.
@@ -133,50 +51,69 @@ func under(field string, err error) error {
 	return out
 }
 
-// warehouseSettings is what may be told of how a warehouse is reached.
+// warehouseSettings is what may be told of how a warehouse is reached. What rows may leave out has its default.
 func warehouseSettings(w *ent.Warehouse) (model.WarehouseSettings, error) {
-	secret := func(name string) bool { return platform.HasSecret(w.Settings, name) }
+	var s model.WarehouseSettings
 	switch w.Platform {
 	case enum.FileExchange:
-		s := &model.FileExchangeWarehouseSettings{AfterImport: fileexchange.Archive, Files: "out/inv_*.csv",
-			HasPassword: secret("password"), HasPrivateKey: secret("privateKey"), HasPassphrase: secret("passphrase")}
-		err := read(w.Settings, s)
-		if given(s.Columns) == (model.FileColumns{}) {
-			s.Columns = nil
+		files := &model.FileExchangeWarehouseSettings{AfterImport: fileexchange.Archive, Files: "out/inv_*.csv"}
+		err := read(w.Settings, files)
+		if given(files.Columns) == (model.FileColumns{}) {
+			files.Columns = nil
 		}
-		return s, err
+		return files, err
 	case enum.HTTP:
-		s := &model.HTTPWarehouseSettings{HasToken: secret("token")}
-		return s, read(w.Settings, s)
+		s = &model.HTTPWarehouseSettings{}
 	case enum.Push:
-		s := &model.PushWarehouseSettings{}
-		return s, read(w.Settings, s)
+		s = &model.PushWarehouseSettings{}
+	case enum.Extensiv:
+		s = &model.ExtensivWarehouseSettings{}
+	case enum.ShipHero:
+		s = &model.ShipHeroWarehouseSettings{Snapshot: true}
+	case enum.ShipBob:
+		s = &model.ShipBobWarehouseSettings{APIVersion: "2026-01", ByLocation: true}
+	case enum.Tryton:
+		s = &model.TrytonWarehouseSettings{}
+	default:
+		return nil, fmt.Errorf("warehouse %d has the unknown platform %q", w.ID, w.Platform)
 	}
-	return nil, fmt.Errorf("warehouse %d has the unknown platform %q", w.ID, w.Platform)
+	return s, read(w.Settings, s)
 }
 
-// storeSettings is what may be told of how a store is reached.
+// storeSettings is what may be told of how a store is reached. What rows may leave out has its default.
 func storeSettings(st *ent.Store) (model.StoreSettings, error) {
-	secret := func(name string) bool { return platform.HasSecret(st.Settings, name) }
+	var s model.StoreSettings
 	switch st.Platform {
 	case enum.HTTP:
-		s := &model.HTTPStoreSettings{HasToken: secret("token"), HasSigningSecret: secret("signingSecret"), BatchSize: 250, Concurrency: 4}
-		stored := struct {
-			*model.HTTPStoreSettings
-			PerSecond *float64
-		}{HTTPStoreSettings: s}
-		err := read(st.Settings, &stored)
-		s.RequestsPerSecond = stored.PerSecond
-		return s, err
+		s = &model.HTTPStoreSettings{BatchSize: 250, Concurrency: 4}
 	case enum.FileExchange:
-		s := &model.FileExchangeStoreSettings{HasPassword: secret("password"), HasPrivateKey: secret("privateKey"), HasPassphrase: secret("passphrase")}
-		return s, read(st.Settings, s)
+		s = &model.FileExchangeStoreSettings{}
+	case enum.Shopify:
+		s = &model.ShopifyStoreSettings{APIVersion: "2026-10", Activate: true}
+	case enum.WooCommerce:
+		s = &model.WooCommerceStoreSettings{}
+	case enum.BigCommerce:
+		s = &model.BigCommerceStoreSettings{QuantitySemantics: channel.OnHand}
+	case enum.Amazon:
+		s = &model.AmazonStoreSettings{Region: model.AmazonRegionNa, FulfillmentChannelCode: "DEFAULT"}
+	case enum.Vendure:
+		s = &model.VendureStoreSettings{QuantitySemantics: channel.OnHand}
+	case enum.Medusa:
+		s = &model.MedusaStoreSettings{QuantitySemantics: channel.OnHand}
+	case enum.Saleor:
+		s = &model.SaleorStoreSettings{QuantitySemantics: channel.OnHand, AllocatedLookup: true}
+	default:
+		return nil, fmt.Errorf("store %d has the unknown platform %q", st.ID, st.Platform)
 	}
-	return nil, fmt.Errorf("store %d has the unknown platform %q", st.ID, st.Platform)
+	return s, read(st.Settings, s)
 }
 
 func read(settings json.RawMessage, into any) error {
-	if err := json.Unmarshal(settings, into); err != nil {
+	shown, err := platform.Shown(settings)
+	if err == nil {
+		err = json.Unmarshal(shown, into)
+	}
+	if err != nil {
 		return fmt.Errorf("read the settings of a platform: %w", err)
 	}
 	return nil

@@ -24,7 +24,7 @@ func (q query) Stores(ctx context.Context, first *int64, after *string, last *in
 		}))
 }
 
-type storeFields struct{}
+type storeFields struct{ *resolver }
 
 func (storeFields) Settings(_ context.Context, s *ent.Store) (model.StoreSettings, error) {
 	return storeSettings(s)

@@ -133,7 +133,7 @@ var (
 // PlatformValidator is a validator for the "platform" field enum values. It is called by the builders before save.
 func PlatformValidator(pl enum.Platform) error {
 	switch pl {
-	case "FILE_EXCHANGE", "HTTP", "PUSH":
+	case "FILE_EXCHANGE", "HTTP", "PUSH", "SHOPIFY", "WOO_COMMERCE", "BIG_COMMERCE", "AMAZON", "VENDURE", "MEDUSA", "SALEOR", "EXTENSIV", "SHIP_HERO", "SHIP_BOB", "TRYTON":
 		return nil
 	default:
 		return fmt.Errorf("warehouse: invalid enum value for platform field: %q", pl)

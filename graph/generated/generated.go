@@ -11,6 +11,7 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/graph/model"
+	"stockbridge/internal/channel"
 	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/inventory"
@@ -200,6 +201,9 @@ type ScheduleResolver interface {
 }
 type StoreResolver interface {
 	Settings(ctx context.Context, obj *ent.Store) (model.StoreSettings, error)
+
+	RemoteLocations(ctx context.Context, obj *ent.Store) ([]*model.RemoteLocation, error)
+	Capabilities(ctx context.Context, obj *ent.Store) (*model.StoreCapabilities, error)
 }
 type SubscriptionResolver interface {
 	Activity(ctx context.Context, merchantID string, sku *string, storeID *string, warehouseID *string, kinds []enum.ActivityKind, after *string) (<-chan *ent.Activity, error)
@@ -258,6 +262,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("ActivityOrder", ec.unmarshalInputActivityOrder),
 			graphql.NewInputUnmarshaler("ActivityWhere", ec.unmarshalInputActivityWhere),
+			graphql.NewInputUnmarshaler("AmazonStoreInput", ec.unmarshalInputAmazonStoreInput),
+			graphql.NewInputUnmarshaler("BigCommerceStoreInput", ec.unmarshalInputBigCommerceStoreInput),
 			graphql.NewInputUnmarshaler("BundleComponentInput", ec.unmarshalInputBundleComponentInput),
 			graphql.NewInputUnmarshaler("BundlePreviewInput", ec.unmarshalInputBundlePreviewInput),
 			graphql.NewInputUnmarshaler("CancelSyncInput", ec.unmarshalInputCancelSyncInput),
@@ -287,6 +293,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DisableInventoryInput", ec.unmarshalInputDisableInventoryInput),
 			graphql.NewInputUnmarshaler("EnableConnectionInput", ec.unmarshalInputEnableConnectionInput),
 			graphql.NewInputUnmarshaler("EnableInventoryInput", ec.unmarshalInputEnableInventoryInput),
+			graphql.NewInputUnmarshaler("ExtensivWarehouseInput", ec.unmarshalInputExtensivWarehouseInput),
 			graphql.NewInputUnmarshaler("FileColumnsInput", ec.unmarshalInputFileColumnsInput),
 			graphql.NewInputUnmarshaler("FileExchangeStoreInput", ec.unmarshalInputFileExchangeStoreInput),
 			graphql.NewInputUnmarshaler("FileExchangeWarehouseInput", ec.unmarshalInputFileExchangeWarehouseInput),
@@ -298,6 +305,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ListingPreviewInput", ec.unmarshalInputListingPreviewInput),
 			graphql.NewInputUnmarshaler("ListingWhere", ec.unmarshalInputListingWhere),
 			graphql.NewInputUnmarshaler("LocationLinkInput", ec.unmarshalInputLocationLinkInput),
+			graphql.NewInputUnmarshaler("MedusaStoreInput", ec.unmarshalInputMedusaStoreInput),
 			graphql.NewInputUnmarshaler("MerchantOrder", ec.unmarshalInputMerchantOrder),
 			graphql.NewInputUnmarshaler("MerchantWhere", ec.unmarshalInputMerchantWhere),
 			graphql.NewInputUnmarshaler("PartitionBufferInput", ec.unmarshalInputPartitionBufferInput),
@@ -312,10 +320,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReleaseSyncInput", ec.unmarshalInputReleaseSyncInput),
 			graphql.NewInputUnmarshaler("ReportWarehouseLevelsInput", ec.unmarshalInputReportWarehouseLevelsInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
+			graphql.NewInputUnmarshaler("SaleorStoreInput", ec.unmarshalInputSaleorStoreInput),
 			graphql.NewInputUnmarshaler("ScheduleRuleInput", ec.unmarshalInputScheduleRuleInput),
 			graphql.NewInputUnmarshaler("SetLocationLinksInput", ec.unmarshalInputSetLocationLinksInput),
 			graphql.NewInputUnmarshaler("SetScheduleInput", ec.unmarshalInputSetScheduleInput),
 			graphql.NewInputUnmarshaler("SetStoreLimitsInput", ec.unmarshalInputSetStoreLimitsInput),
+			graphql.NewInputUnmarshaler("ShipBobWarehouseInput", ec.unmarshalInputShipBobWarehouseInput),
+			graphql.NewInputUnmarshaler("ShipHeroWarehouseInput", ec.unmarshalInputShipHeroWarehouseInput),
+			graphql.NewInputUnmarshaler("ShopifyStoreInput", ec.unmarshalInputShopifyStoreInput),
 			graphql.NewInputUnmarshaler("StartSyncInput", ec.unmarshalInputStartSyncInput),
 			graphql.NewInputUnmarshaler("StoreLimitInput", ec.unmarshalInputStoreLimitInput),
 			graphql.NewInputUnmarshaler("StoreLocationInput", ec.unmarshalInputStoreLocationInput),
@@ -330,6 +342,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("TestWarehouseInput", ec.unmarshalInputTestWarehouseInput),
 			graphql.NewInputUnmarshaler("TokenOrder", ec.unmarshalInputTokenOrder),
 			graphql.NewInputUnmarshaler("TokenWhere", ec.unmarshalInputTokenWhere),
+			graphql.NewInputUnmarshaler("TrytonWarehouseInput", ec.unmarshalInputTrytonWarehouseInput),
 			graphql.NewInputUnmarshaler("UpdateConnectionInput", ec.unmarshalInputUpdateConnectionInput),
 			graphql.NewInputUnmarshaler("UpdateListingInput", ec.unmarshalInputUpdateListingInput),
 			graphql.NewInputUnmarshaler("UpdateMerchantInput", ec.unmarshalInputUpdateMerchantInput),
@@ -337,12 +350,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateProductInput", ec.unmarshalInputUpdateProductInput),
 			graphql.NewInputUnmarshaler("UpdateStoreInput", ec.unmarshalInputUpdateStoreInput),
 			graphql.NewInputUnmarshaler("UpdateWarehouseInput", ec.unmarshalInputUpdateWarehouseInput),
+			graphql.NewInputUnmarshaler("VendureStoreInput", ec.unmarshalInputVendureStoreInput),
 			graphql.NewInputUnmarshaler("WarehouseLevelInput", ec.unmarshalInputWarehouseLevelInput),
 			graphql.NewInputUnmarshaler("WarehouseLevelOrder", ec.unmarshalInputWarehouseLevelOrder),
 			graphql.NewInputUnmarshaler("WarehouseLevelWhere", ec.unmarshalInputWarehouseLevelWhere),
 			graphql.NewInputUnmarshaler("WarehouseOrder", ec.unmarshalInputWarehouseOrder),
 			graphql.NewInputUnmarshaler("WarehousePlatformInput", ec.unmarshalInputWarehousePlatformInput),
 			graphql.NewInputUnmarshaler("WarehouseWhere", ec.unmarshalInputWarehouseWhere),
+			graphql.NewInputUnmarshaler("WooCommerceStoreInput", ec.unmarshalInputWooCommerceStoreInput),
 		)
 	}
 	first := true
@@ -780,6 +795,8 @@ enum UserErrorCode {
   HELD
   "The warehouse or store, or this server, asks for fewer requests: try again later."
   THROTTLED
+  "The store failed again and again and is left alone for a while: the message says until when. What waits is sent by the first sync after that."
+  STORE_PAUSED
   "The warehouse or store said no; the message has its words."
   REFUSED
 }
@@ -1138,6 +1155,28 @@ enum Platform {
   HTTP
   "The warehouse reports by itself with ` + "`" + `reportWarehouseLevels` + "`" + `."
   PUSH
+  "A Shopify store, by its Admin API."
+  SHOPIFY
+  "A WooCommerce store, by its REST API."
+  WOO_COMMERCE
+  "A BigCommerce store, by its inventory API."
+  BIG_COMMERCE
+  "A seller's account at Amazon, by the Selling Partner API."
+  AMAZON
+  "A Vendure store, by its Admin API."
+  VENDURE
+  "A Medusa store, by its Admin API."
+  MEDUSA
+  "A Saleor store, by its GraphQL API."
+  SALEOR
+  "Extensiv 3PL Warehouse Manager."
+  EXTENSIV
+  "ShipHero, by its GraphQL API."
+  SHIP_HERO
+  "ShipBob, by its REST API."
+  SHIP_BOB
+  "A Tryton server, by JSON-RPC."
+  TRYTON
 }
 
 "Which reported figure a warehouse's stock is read from. The other one stands in where the first is not reported."
@@ -1157,7 +1196,14 @@ enum MissingSkuPolicy {
 }
 
 "How a warehouse is reached, by platform."
-union WarehouseSettings = FileExchangeWarehouseSettings | HttpWarehouseSettings | PushWarehouseSettings
+union WarehouseSettings =
+    FileExchangeWarehouseSettings
+  | HttpWarehouseSettings
+  | PushWarehouseSettings
+  | ExtensivWarehouseSettings
+  | ShipHeroWarehouseSettings
+  | ShipBobWarehouseSettings
+  | TrytonWarehouseSettings
 
 "Settings of a warehouse that leaves CSV files."
 type FileExchangeWarehouseSettings {
@@ -1223,6 +1269,62 @@ type PushWarehouseSettings {
   note: String
 }
 
+"Settings of an account at Extensiv 3PL Warehouse Manager."
+type ExtensivWarehouseSettings {
+  "The client id."
+  clientId: String!
+  "Whether a client secret is stored."
+  hasClientSecret: Boolean!
+  "The login that tokens are given for."
+  userLogin: String!
+  "The customer whose stock counts; null for all that the login may see."
+  customerId: String
+  "The facility whose stock counts; null for all."
+  facilityId: String
+  "The address of the API where it is not the platform's own."
+  endpoint: String
+}
+
+"Settings of an account at ShipHero."
+type ShipHeroWarehouseSettings {
+  "Whether a refresh token is stored."
+  hasRefreshToken: Boolean!
+  "Whether an access token is stored."
+  hasAccessToken: Boolean!
+  "The warehouse whose stock counts; null for all."
+  warehouseId: String
+  "Whether all stock is asked for as one snapshot file."
+  snapshot: Boolean!
+  "The address of the API where it is not the platform's own."
+  endpoint: String
+}
+
+"Settings of an account at ShipBob."
+type ShipBobWarehouseSettings {
+  "Whether a token is stored."
+  hasToken: Boolean!
+  "The version of the API."
+  apiVersion: String!
+  "Whether each fulfilment centre is a facility."
+  byLocation: Boolean!
+  "The address of the API where it is not the platform's own."
+  endpoint: String
+}
+
+"Settings of a Tryton server."
+type TrytonWarehouseSettings {
+  "The server."
+  url: String!
+  "The database on the server."
+  database: String!
+  "Whom to sign in as."
+  username: String!
+  "Whether a password is stored."
+  hasPassword: Boolean!
+  "The storage locations or warehouses that count; null for all."
+  locationIds: [Int!]
+}
+
 "How a warehouse is reached: exactly one platform."
 input WarehousePlatformInput @oneOf {
   "By CSV files in a directory."
@@ -1231,6 +1333,14 @@ input WarehousePlatformInput @oneOf {
   http: HttpWarehouseInput
   "It reports by itself with ` + "`" + `reportWarehouseLevels` + "`" + `."
   push: PushWarehouseInput
+  "An account at Extensiv 3PL Warehouse Manager."
+  extensiv: ExtensivWarehouseInput
+  "An account at ShipHero."
+  shipHero: ShipHeroWarehouseInput
+  "An account at ShipBob."
+  shipBob: ShipBobWarehouseInput
+  "A Tryton server."
+  tryton: TrytonWarehouseInput
 }
 
 "A directory that a warehouse leaves CSV files in."
@@ -1298,6 +1408,62 @@ input PushWarehouseInput {
   note: String
 }
 
+"A customer's stock at Extensiv 3PL Warehouse Manager."
+input ExtensivWarehouseInput {
+  "The client id of the API credentials."
+  clientId: String!
+  "The client secret of the API credentials. Kept encrypted, never shown. Null forgets it."
+  clientSecret: String
+  "The login, or its number, that tokens are given for (` + "`" + `user_login` + "`" + `)."
+  userLogin: String!
+  "The customer whose stock counts, as the 3PL numbers it. Left out: all that the login may see."
+  customerId: String
+  "The facility whose stock counts, as the 3PL numbers it. Left out: all of them."
+  facilityId: String
+  "Another address of the API, for tests against a stand-in. Left out: the platform's own."
+  endpoint: String
+}
+
+"An account at ShipHero. Set ` + "`" + `refreshToken` + "`" + `, from which access tokens are renewed, or ` + "`" + `accessToken` + "`" + `, which lasts 28 days."
+input ShipHeroWarehouseInput {
+  "The refresh token of a developer user. Kept encrypted, never shown. Null forgets it."
+  refreshToken: String
+  "An access token. Kept encrypted, never shown. Null forgets it."
+  accessToken: String
+  "The warehouse whose stock counts. Left out: all of them."
+  warehouseId: String
+  "Whether all stock is asked for as one snapshot file, which costs fewer credits than pages."
+  snapshot: Boolean = true
+  "Another address of the API, for tests against a stand-in. Left out: the platform's own."
+  endpoint: String
+}
+
+"An account at ShipBob, by a personal access token that may read inventory."
+input ShipBobWarehouseInput {
+  "The personal access token. Kept encrypted, never shown. Null forgets it."
+  token: String
+  "The version of the API, as ShipBob writes it."
+  apiVersion: String = "2026-01"
+  "Whether each fulfilment centre is a facility. False: all centres are one figure."
+  byLocation: Boolean = true
+  "Another address of the API, for tests against a stand-in. Left out: the platform's own."
+  endpoint: String
+}
+
+"A Tryton server with the stock module, by a user who may read products and stock."
+input TrytonWarehouseInput {
+  "The server: ` + "`" + `https://erp.example.com:8000` + "`" + `. Passwords do not belong here."
+  url: String!
+  "The database on the server."
+  database: String!
+  "Whom to sign in as."
+  username: String!
+  "The password. Kept encrypted, never shown. Null forgets it."
+  password: String
+  "The ids of the storage locations or warehouses that count, each a facility. Left out: all storage locations of all warehouses."
+  locationIds: [Int!]
+}
+
 "A warehouse to add."
 input CreateWarehouseInput {
   "Whose it is."
@@ -1331,8 +1497,8 @@ input UpdateWarehouseInput {
   "Its name."
   name: String
   """
-  How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as platform and the
-  URL's host stay the same, and are forgotten otherwise.
+  How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as the platform and the
+  host they lead to stay the same, and are forgotten otherwise.
   """
   platform: WarehousePlatformInput
   "Which reported figure its stock is read from."
@@ -1543,6 +1709,13 @@ type Store implements Node {
   onExclude: OnExclude!
   "Its locations that show stock of their own."
   locations: [StoreLocation!]!
+  """
+  The locations the platform itself tells, asked for now, within 30 seconds: their codes are what ` + "`" + `locations` + "`" + ` and location links name. Empty for platforms
+  without locations. It costs a request at the platform, so only an ADMIN or OPERATOR may ask (FORBIDDEN); else it fails as ` + "`" + `testStore` + "`" + ` does.
+  """
+  remoteLocations: [RemoteLocation!]!
+  "What it takes at once, and what it takes a quantity for."
+  capabilities: StoreCapabilities!
   "Its connections to warehouses."
   connections: [Connection!]!
   "When it was added."
@@ -1645,8 +1818,37 @@ type StoreLocation implements Node {
   name: String!
 }
 
+"A location as a store's platform tells it."
+type RemoteLocation {
+  "What the platform calls it: the ` + "`" + `code` + "`" + ` to give a location of the store."
+  code: String!
+  "Its name at the platform."
+  name: String!
+  "The store's location of this code; null where there is none yet."
+  storeLocation: StoreLocation
+}
+
+"What a store takes."
+type StoreCapabilities {
+  "Levels in one batch."
+  maxBatch: Int!
+  "Batches under way at once."
+  concurrency: Int!
+  "What it takes a quantity for."
+  quantitySemantics: QuantitySemantics!
+}
+
 "How a store is reached, by platform."
-union StoreSettings = HttpStoreSettings | FileExchangeStoreSettings
+union StoreSettings =
+    HttpStoreSettings
+  | FileExchangeStoreSettings
+  | ShopifyStoreSettings
+  | WooCommerceStoreSettings
+  | BigCommerceStoreSettings
+  | AmazonStoreSettings
+  | VendureStoreSettings
+  | MedusaStoreSettings
+  | SaleorStoreSettings
 
 "Settings of a store that takes JSON over HTTP."
 type HttpStoreSettings {
@@ -1680,12 +1882,150 @@ type FileExchangeStoreSettings {
   hostKey: String
 }
 
+"Settings of a Shopify store."
+type ShopifyStoreSettings {
+  "The store's own domain at Shopify."
+  shop: String!
+  "Whether an access token is stored."
+  hasAccessToken: Boolean!
+  "The version of the Admin API."
+  apiVersion: String!
+  "The location that levels without one go to; null for the store's only one."
+  locationId: String
+  "Whether an item is stocked at a location where it is not yet."
+  activate: Boolean!
+  "The address of the API where it is not the platform's own."
+  endpoint: String
+}
+
+"Settings of a WooCommerce store."
+type WooCommerceStoreSettings {
+  "The shop's address."
+  url: String!
+  "Whether a consumer key is stored."
+  hasConsumerKey: Boolean!
+  "Whether a consumer secret is stored."
+  hasConsumerSecret: Boolean!
+}
+
+"Settings of a BigCommerce store."
+type BigCommerceStoreSettings {
+  "The store's hash."
+  storeHash: String!
+  "Whether an access token is stored."
+  hasAccessToken: Boolean!
+  "The location that levels without one go to; null for the store's only one."
+  locationId: String
+  "What the store takes a quantity for."
+  quantitySemantics: QuantitySemantics!
+  "The address of the API where it is not the platform's own."
+  endpoint: String
+}
+
+"Settings of a seller's account at Amazon."
+type AmazonStoreSettings {
+  "The seller's id."
+  sellerId: String!
+  "The ids of the marketplaces."
+  marketplaceIds: [String!]!
+  "The region the marketplaces belong to."
+  region: AmazonRegion!
+  "The application's client id."
+  clientId: String!
+  "Whether a client secret is stored."
+  hasClientSecret: Boolean!
+  "Whether a refresh token is stored."
+  hasRefreshToken: Boolean!
+  "The fulfilment channel whose quantity is set."
+  fulfillmentChannelCode: String!
+  "The address of the API where it is not the platform's own."
+  endpoint: String
+  "Where tokens are fetched where that is not Amazon's own address."
+  tokenEndpoint: String
+}
+
+"Settings of a Vendure store."
+type VendureStoreSettings {
+  "The Admin API."
+  url: String!
+  "Whom to sign in as; null where an API key does."
+  username: String
+  "Whether a password is stored."
+  hasPassword: Boolean!
+  "Whether an API key is stored."
+  hasApiKey: Boolean!
+  "The token of the channel; null for the default channel."
+  channelToken: String
+  "The stock location that levels without one go to; null for the store's only one."
+  locationId: String
+  "What the store takes a quantity for."
+  quantitySemantics: QuantitySemantics!
+}
+
+"Settings of a Medusa store."
+type MedusaStoreSettings {
+  "The server's address."
+  url: String!
+  "Whether a secret key is stored."
+  hasSecretKey: Boolean!
+  "The stock location that levels without one go to; null for the store's only one."
+  locationId: String
+  "What the store takes a quantity for."
+  quantitySemantics: QuantitySemantics!
+}
+
+"Settings of a Saleor store."
+type SaleorStoreSettings {
+  "The API."
+  url: String!
+  "Whether a token is stored."
+  hasToken: Boolean!
+  "The Saleor warehouse that levels without location go to; null for the store's only one."
+  locationId: String
+  "What the store takes a quantity for."
+  quantitySemantics: QuantitySemantics!
+  "Whether what the store has allocated is looked up and added to what is set."
+  allocatedLookup: Boolean!
+}
+
+"What a store takes a quantity for."
+enum QuantitySemantics {
+  "What can be sold: it is written as it is."
+  AVAILABLE
+  "What is on the shelf: what the store has allocated to orders itself is added, for the store takes it off again."
+  ON_HAND
+}
+
+"A region of Amazon's Selling Partner API."
+enum AmazonRegion {
+  "North and South America."
+  NA
+  "Europe, the Middle East, Africa and India."
+  EU
+  "The Far East and Australia."
+  FE
+}
+
 "How a store is reached: exactly one platform."
 input StorePlatformInput @oneOf {
   "By JSON over HTTP."
   http: HttpStoreInput
   "By CSV files in a directory."
   fileExchange: FileExchangeStoreInput
+  "A Shopify store."
+  shopify: ShopifyStoreInput
+  "A WooCommerce store."
+  wooCommerce: WooCommerceStoreInput
+  "A BigCommerce store."
+  bigCommerce: BigCommerceStoreInput
+  "A seller's account at Amazon."
+  amazon: AmazonStoreInput
+  "A Vendure store."
+  vendure: VendureStoreInput
+  "A Medusa store."
+  medusa: MedusaStoreInput
+  "A Saleor store."
+  saleor: SaleorStoreInput
 }
 
 "A store that takes JSON over HTTP."
@@ -1724,6 +2064,112 @@ input FileExchangeStoreInput {
   FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
   """
   hostKey: String
+}
+
+"A Shopify store, by a custom app with the scopes ` + "`" + `read_products` + "`" + `, ` + "`" + `read_inventory` + "`" + `, ` + "`" + `write_inventory` + "`" + ` and ` + "`" + `read_locations` + "`" + `."
+input ShopifyStoreInput {
+  "The store's own domain at Shopify: ` + "`" + `example.myshopify.com` + "`" + `."
+  shop: String!
+  "The custom app's Admin API access token (` + "`" + `shpat_…` + "`" + `). Kept encrypted, never shown. Null forgets it."
+  accessToken: String
+  "The version of the Admin API, a quarter as Shopify writes it."
+  apiVersion: String = "2026-10"
+  "The location that levels without one go to: ` + "`" + `gid://shopify/Location/1` + "`" + `, or ` + "`" + `1` + "`" + `. Left out: the store's only location."
+  locationId: String
+  "Whether an item is stocked at a location where it is not yet. False: such a level is refused."
+  activate: Boolean = true
+  "Another address of the API, for tests against a stand-in. Left out: the platform's own."
+  endpoint: String
+}
+
+"A WooCommerce store, by a REST API key with the permission Read/Write."
+input WooCommerceStoreInput {
+  "The shop's address: ` + "`" + `https://shop.example.com` + "`" + `. Passwords do not belong here."
+  url: String!
+  "The consumer key (` + "`" + `ck_…` + "`" + `). Kept encrypted, never shown. Null forgets it."
+  consumerKey: String
+  "The consumer secret (` + "`" + `cs_…` + "`" + `). Kept encrypted, never shown. Null forgets it."
+  consumerSecret: String
+}
+
+"A BigCommerce store, by an API account with the scopes Inventory (modify) and Store locations (read-only)."
+input BigCommerceStoreInput {
+  "The store's hash: what follows ` + "`" + `/stores/` + "`" + ` in the API path."
+  storeHash: String!
+  "The API account's access token. Kept encrypted, never shown. Null forgets it."
+  accessToken: String
+  "The location that levels without one go to. Left out: the store's only location."
+  locationId: String
+  "What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own."
+  quantitySemantics: QuantitySemantics = ON_HAND
+  "Another address of the API, for tests against a stand-in. Left out: the platform's own."
+  endpoint: String
+}
+
+"A seller's account at Amazon, by an application that the seller authorised with the role Product Listing."
+input AmazonStoreInput {
+  "The seller's id (merchant token)."
+  sellerId: String!
+  "The ids of the marketplaces to sell on: ` + "`" + `ATVPDKIKX0DER` + "`" + ` for the United States."
+  marketplaceIds: [String!]!
+  "The region the marketplaces belong to."
+  region: AmazonRegion = NA
+  "The application's client id for Login with Amazon."
+  clientId: String!
+  "The application's client secret. Kept encrypted, never shown. Null forgets it."
+  clientSecret: String
+  "The refresh token that the seller's authorisation gave. Kept encrypted, never shown. Null forgets it."
+  refreshToken: String
+  "The fulfilment channel whose quantity is set. DEFAULT is the seller's own."
+  fulfillmentChannelCode: String = "DEFAULT"
+  "Another address of the API, for tests against a stand-in. Left out: the platform's own."
+  endpoint: String
+  "Another address to fetch tokens from, for tests against a stand-in. Left out: Amazon's own."
+  tokenEndpoint: String
+}
+
+"A Vendure store. Sign in by an API key, or by user name and password, of an administrator who may read and update the catalog and stock."
+input VendureStoreInput {
+  "The Admin API: ` + "`" + `https://shop.example.com/admin-api` + "`" + `. Passwords do not belong here."
+  url: String!
+  "Whom to sign in as, with a password. Left out: an API key signs in."
+  username: String
+  "The password. Kept encrypted, never shown. Null forgets it."
+  password: String
+  "An API key. Kept encrypted, never shown. Null forgets it."
+  apiKey: String
+  "The token of the channel (` + "`" + `vendure-token` + "`" + `). Left out: the default channel."
+  channelToken: String
+  "The stock location that levels without one go to. Left out: the store's only location."
+  locationId: String
+  "What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own."
+  quantitySemantics: QuantitySemantics = ON_HAND
+}
+
+"A Medusa 2 store, by a secret API key."
+input MedusaStoreInput {
+  "The server's address: ` + "`" + `https://shop.example.com` + "`" + `. Passwords do not belong here."
+  url: String!
+  "A secret API key (` + "`" + `sk_…` + "`" + `). Kept encrypted, never shown. Null forgets it."
+  secretKey: String
+  "The stock location that levels without one go to (` + "`" + `sloc_…` + "`" + `). Left out: the store's only location."
+  locationId: String
+  "What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own."
+  quantitySemantics: QuantitySemantics = ON_HAND
+}
+
+"A Saleor store, by an app with the permission to manage products."
+input SaleorStoreInput {
+  "The API: ` + "`" + `https://shop.example.com/graphql/` + "`" + `. Passwords do not belong here."
+  url: String!
+  "The app's token. Kept encrypted, never shown. Null forgets it."
+  token: String
+  "The id of the Saleor warehouse that levels without location go to. Left out: the store's only one."
+  locationId: String
+  "What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own."
+  quantitySemantics: QuantitySemantics = ON_HAND
+  "Whether what the store has allocated is looked up and added to what is set, so that it shows what is available. It matters for ON_HAND only."
+  allocatedLookup: Boolean = true
 }
 
 "A location of a store."
@@ -1777,8 +2223,8 @@ input UpdateStoreInput {
   "Its name."
   name: String
   """
-  How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as platform and the
-  URL's host stay the same, and are forgotten otherwise.
+  How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as the platform and the
+  host they lead to stay the same, and are forgotten otherwise.
   """
   platform: StorePlatformInput
   "Which SKUs it receives where no limit matches."
@@ -5390,6 +5836,18 @@ func (ec *executionContext) childFields_ReleaseSyncPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ReleaseSyncPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RemoteLocation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_RemoteLocation_code(ctx, field)
+	case "name":
+		return ec.fieldContext_RemoteLocation_name(ctx, field)
+	case "storeLocation":
+		return ec.fieldContext_RemoteLocation_storeLocation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoteLocation", field.Name)
+}
+
 func (ec *executionContext) childFields_ReportWarehouseLevelsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reported":
@@ -5570,6 +6028,10 @@ func (ec *executionContext) childFields_Store(ctx context.Context, field graphql
 		return ec.fieldContext_Store_onExclude(ctx, field)
 	case "locations":
 		return ec.fieldContext_Store_locations(ctx, field)
+	case "remoteLocations":
+		return ec.fieldContext_Store_remoteLocations(ctx, field)
+	case "capabilities":
+		return ec.fieldContext_Store_capabilities(ctx, field)
 	case "connections":
 		return ec.fieldContext_Store_connections(ctx, field)
 	case "createdAt":
@@ -5594,6 +6056,18 @@ func (ec *executionContext) childFields_StoreAnswer(ctx context.Context, field g
 		return ec.fieldContext_StoreAnswer_message(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StoreAnswer", field.Name)
+}
+
+func (ec *executionContext) childFields_StoreCapabilities(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "maxBatch":
+		return ec.fieldContext_StoreCapabilities_maxBatch(ctx, field)
+	case "concurrency":
+		return ec.fieldContext_StoreCapabilities_concurrency(ctx, field)
+	case "quantitySemantics":
+		return ec.fieldContext_StoreCapabilities_quantitySemantics(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoreCapabilities", field.Name)
 }
 
 func (ec *executionContext) childFields_StoreConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8787,6 +9261,328 @@ func (ec *executionContext) fieldContext_ActivityEdge_node(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AmazonStoreSettings_sellerId(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_sellerId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SellerID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_sellerId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_marketplaceIds(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_marketplaceIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MarketplaceIds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_marketplaceIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_region(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_region(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Region, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AmazonRegion) graphql.Marshaler {
+			return ec.marshalNAmazonRegion2stockbridgeᚋgraphᚋmodelᚐAmazonRegion(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_region(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "AmazonRegion")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_clientId(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_clientId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ClientID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_clientId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_hasClientSecret(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_hasClientSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasClientSecret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_hasClientSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_hasRefreshToken(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_hasRefreshToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasRefreshToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_hasRefreshToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_fulfillmentChannelCode(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_fulfillmentChannelCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FulfillmentChannelCode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_fulfillmentChannelCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_endpoint(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_endpoint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Endpoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_endpoint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _AmazonStoreSettings_tokenEndpoint(ctx context.Context, field graphql.CollectedField, obj *model.AmazonStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AmazonStoreSettings_tokenEndpoint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TokenEndpoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AmazonStoreSettings_tokenEndpoint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AmazonStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _BigCommerceStoreSettings_storeHash(ctx context.Context, field graphql.CollectedField, obj *model.BigCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BigCommerceStoreSettings_storeHash(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoreHash, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BigCommerceStoreSettings_storeHash(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BigCommerceStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _BigCommerceStoreSettings_hasAccessToken(ctx context.Context, field graphql.CollectedField, obj *model.BigCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BigCommerceStoreSettings_hasAccessToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasAccessToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BigCommerceStoreSettings_hasAccessToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BigCommerceStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _BigCommerceStoreSettings_locationId(ctx context.Context, field graphql.CollectedField, obj *model.BigCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BigCommerceStoreSettings_locationId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LocationID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BigCommerceStoreSettings_locationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BigCommerceStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _BigCommerceStoreSettings_quantitySemantics(ctx context.Context, field graphql.CollectedField, obj *model.BigCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BigCommerceStoreSettings_quantitySemantics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QuantitySemantics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v channel.Semantics) graphql.Marshaler {
+			return ec.marshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BigCommerceStoreSettings_quantitySemantics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BigCommerceStoreSettings", field, false, false, "QuantitySemantics")
+}
+
+func (ec *executionContext) _BigCommerceStoreSettings_endpoint(ctx context.Context, field graphql.CollectedField, obj *model.BigCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BigCommerceStoreSettings_endpoint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Endpoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BigCommerceStoreSettings_endpoint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BigCommerceStoreSettings", field, false, false, "String")
 }
 
 func (ec *executionContext) _BundleComponent_product(ctx context.Context, field graphql.CollectedField, obj *ent.BundleComponent) (ret graphql.Marshaler) {
@@ -14053,6 +14849,144 @@ func (ec *executionContext) fieldContext_Explanation_lastAnswer(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _ExtensivWarehouseSettings_clientId(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExtensivWarehouseSettings_clientId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ClientID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_clientId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ExtensivWarehouseSettings_hasClientSecret(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExtensivWarehouseSettings_hasClientSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasClientSecret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_hasClientSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ExtensivWarehouseSettings_userLogin(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExtensivWarehouseSettings_userLogin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserLogin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_userLogin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ExtensivWarehouseSettings_customerId(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExtensivWarehouseSettings_customerId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CustomerID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_customerId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ExtensivWarehouseSettings_facilityId(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExtensivWarehouseSettings_facilityId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FacilityID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_facilityId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ExtensivWarehouseSettings_endpoint(ctx context.Context, field graphql.CollectedField, obj *model.ExtensivWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExtensivWarehouseSettings_endpoint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Endpoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExtensivWarehouseSettings_endpoint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExtensivWarehouseSettings", field, false, false, "String")
+}
+
 func (ec *executionContext) _Facility_id(ctx context.Context, field graphql.CollectedField, obj *ent.Facility) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17334,6 +18268,98 @@ func (ec *executionContext) fieldContext_LocationLink_location(_ context.Context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _MedusaStoreSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.MedusaStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MedusaStoreSettings_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MedusaStoreSettings_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MedusaStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _MedusaStoreSettings_hasSecretKey(ctx context.Context, field graphql.CollectedField, obj *model.MedusaStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MedusaStoreSettings_hasSecretKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasSecretKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MedusaStoreSettings_hasSecretKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MedusaStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _MedusaStoreSettings_locationId(ctx context.Context, field graphql.CollectedField, obj *model.MedusaStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MedusaStoreSettings_locationId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LocationID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MedusaStoreSettings_locationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MedusaStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _MedusaStoreSettings_quantitySemantics(ctx context.Context, field graphql.CollectedField, obj *model.MedusaStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MedusaStoreSettings_quantitySemantics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QuantitySemantics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v channel.Semantics) graphql.Marshaler {
+			return ec.marshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MedusaStoreSettings_quantitySemantics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MedusaStoreSettings", field, false, false, "QuantitySemantics")
 }
 
 func (ec *executionContext) _Merchant_id(ctx context.Context, field graphql.CollectedField, obj *ent.Merchant) (ret graphql.Marshaler) {
@@ -21728,6 +22754,84 @@ func (ec *executionContext) fieldContext_ReleaseSyncPayload_userErrors(_ context
 	return fc, nil
 }
 
+func (ec *executionContext) _RemoteLocation_code(ctx context.Context, field graphql.CollectedField, obj *model.RemoteLocation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoteLocation_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoteLocation_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoteLocation", field, false, false, "String")
+}
+
+func (ec *executionContext) _RemoteLocation_name(ctx context.Context, field graphql.CollectedField, obj *model.RemoteLocation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoteLocation_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoteLocation_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoteLocation", field, false, false, "String")
+}
+
+func (ec *executionContext) _RemoteLocation_storeLocation(ctx context.Context, field graphql.CollectedField, obj *model.RemoteLocation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoteLocation_storeLocation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StoreLocation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.StoreLocation) graphql.Marshaler {
+			return ec.marshalOStoreLocation2ᚖstockbridgeᚋentᚐStoreLocation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RemoteLocation_storeLocation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RemoteLocation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreLocation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ReportWarehouseLevelsPayload_reported(ctx context.Context, field graphql.CollectedField, obj *model.ReportWarehouseLevelsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22235,6 +23339,121 @@ func (ec *executionContext) fieldContext_RunProblemEdge_node(_ context.Context, 
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SaleorStoreSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.SaleorStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaleorStoreSettings_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SaleorStoreSettings_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SaleorStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _SaleorStoreSettings_hasToken(ctx context.Context, field graphql.CollectedField, obj *model.SaleorStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaleorStoreSettings_hasToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SaleorStoreSettings_hasToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SaleorStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _SaleorStoreSettings_locationId(ctx context.Context, field graphql.CollectedField, obj *model.SaleorStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaleorStoreSettings_locationId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LocationID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SaleorStoreSettings_locationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SaleorStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _SaleorStoreSettings_quantitySemantics(ctx context.Context, field graphql.CollectedField, obj *model.SaleorStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaleorStoreSettings_quantitySemantics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QuantitySemantics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v channel.Semantics) graphql.Marshaler {
+			return ec.marshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SaleorStoreSettings_quantitySemantics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SaleorStoreSettings", field, false, false, "QuantitySemantics")
+}
+
+func (ec *executionContext) _SaleorStoreSettings_allocatedLookup(ctx context.Context, field graphql.CollectedField, obj *model.SaleorStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaleorStoreSettings_allocatedLookup(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AllocatedLookup, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SaleorStoreSettings_allocatedLookup(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SaleorStoreSettings", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _Schedule_mode(ctx context.Context, field graphql.CollectedField, obj *ent.Schedule) (ret graphql.Marshaler) {
@@ -22838,6 +24057,351 @@ func (ec *executionContext) fieldContext_SetStoreLimitsPayload_userErrors(_ cont
 	return fc, nil
 }
 
+func (ec *executionContext) _ShipBobWarehouseSettings_hasToken(ctx context.Context, field graphql.CollectedField, obj *model.ShipBobWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipBobWarehouseSettings_hasToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShipBobWarehouseSettings_hasToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipBobWarehouseSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ShipBobWarehouseSettings_apiVersion(ctx context.Context, field graphql.CollectedField, obj *model.ShipBobWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipBobWarehouseSettings_apiVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.APIVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShipBobWarehouseSettings_apiVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipBobWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ShipBobWarehouseSettings_byLocation(ctx context.Context, field graphql.CollectedField, obj *model.ShipBobWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipBobWarehouseSettings_byLocation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ByLocation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShipBobWarehouseSettings_byLocation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipBobWarehouseSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ShipBobWarehouseSettings_endpoint(ctx context.Context, field graphql.CollectedField, obj *model.ShipBobWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipBobWarehouseSettings_endpoint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Endpoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShipBobWarehouseSettings_endpoint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipBobWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ShipHeroWarehouseSettings_hasRefreshToken(ctx context.Context, field graphql.CollectedField, obj *model.ShipHeroWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipHeroWarehouseSettings_hasRefreshToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasRefreshToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShipHeroWarehouseSettings_hasRefreshToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipHeroWarehouseSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ShipHeroWarehouseSettings_hasAccessToken(ctx context.Context, field graphql.CollectedField, obj *model.ShipHeroWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipHeroWarehouseSettings_hasAccessToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasAccessToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShipHeroWarehouseSettings_hasAccessToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipHeroWarehouseSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ShipHeroWarehouseSettings_warehouseId(ctx context.Context, field graphql.CollectedField, obj *model.ShipHeroWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipHeroWarehouseSettings_warehouseId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WarehouseID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShipHeroWarehouseSettings_warehouseId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipHeroWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ShipHeroWarehouseSettings_snapshot(ctx context.Context, field graphql.CollectedField, obj *model.ShipHeroWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipHeroWarehouseSettings_snapshot(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Snapshot, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShipHeroWarehouseSettings_snapshot(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipHeroWarehouseSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ShipHeroWarehouseSettings_endpoint(ctx context.Context, field graphql.CollectedField, obj *model.ShipHeroWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShipHeroWarehouseSettings_endpoint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Endpoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShipHeroWarehouseSettings_endpoint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShipHeroWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ShopifyStoreSettings_shop(ctx context.Context, field graphql.CollectedField, obj *model.ShopifyStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopifyStoreSettings_shop(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shop, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShopifyStoreSettings_shop(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopifyStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ShopifyStoreSettings_hasAccessToken(ctx context.Context, field graphql.CollectedField, obj *model.ShopifyStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopifyStoreSettings_hasAccessToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasAccessToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShopifyStoreSettings_hasAccessToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopifyStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ShopifyStoreSettings_apiVersion(ctx context.Context, field graphql.CollectedField, obj *model.ShopifyStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopifyStoreSettings_apiVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.APIVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShopifyStoreSettings_apiVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopifyStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ShopifyStoreSettings_locationId(ctx context.Context, field graphql.CollectedField, obj *model.ShopifyStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopifyStoreSettings_locationId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LocationID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShopifyStoreSettings_locationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopifyStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _ShopifyStoreSettings_activate(ctx context.Context, field graphql.CollectedField, obj *model.ShopifyStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopifyStoreSettings_activate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Activate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShopifyStoreSettings_activate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopifyStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ShopifyStoreSettings_endpoint(ctx context.Context, field graphql.CollectedField, obj *model.ShopifyStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShopifyStoreSettings_endpoint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Endpoint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ShopifyStoreSettings_endpoint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ShopifyStoreSettings", field, false, false, "String")
+}
+
 func (ec *executionContext) _StartSyncPayload_run(ctx context.Context, field graphql.CollectedField, obj *model.StartSyncPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23136,6 +24700,70 @@ func (ec *executionContext) fieldContext_Store_locations(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _Store_remoteLocations(ctx context.Context, field graphql.CollectedField, obj *ent.Store) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Store_remoteLocations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Store().RemoteLocations(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.RemoteLocation) graphql.Marshaler {
+			return ec.marshalNRemoteLocation2ᚕᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Store_remoteLocations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Store",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RemoteLocation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Store_capabilities(ctx context.Context, field graphql.CollectedField, obj *ent.Store) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Store_capabilities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Store().Capabilities(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StoreCapabilities) graphql.Marshaler {
+			return ec.marshalNStoreCapabilities2ᚖstockbridgeᚋgraphᚋmodelᚐStoreCapabilities(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Store_capabilities(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Store",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoreCapabilities(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Store_connections(ctx context.Context, field graphql.CollectedField, obj *ent.Store) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23327,6 +24955,75 @@ func (ec *executionContext) _StoreAnswer_message(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_StoreAnswer_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StoreAnswer", field, false, false, "String")
+}
+
+func (ec *executionContext) _StoreCapabilities_maxBatch(ctx context.Context, field graphql.CollectedField, obj *model.StoreCapabilities) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreCapabilities_maxBatch(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxBatch, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreCapabilities_maxBatch(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreCapabilities", field, false, false, "Int")
+}
+
+func (ec *executionContext) _StoreCapabilities_concurrency(ctx context.Context, field graphql.CollectedField, obj *model.StoreCapabilities) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreCapabilities_concurrency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Concurrency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreCapabilities_concurrency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreCapabilities", field, false, false, "Int")
+}
+
+func (ec *executionContext) _StoreCapabilities_quantitySemantics(ctx context.Context, field graphql.CollectedField, obj *model.StoreCapabilities) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoreCapabilities_quantitySemantics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QuantitySemantics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v channel.Semantics) graphql.Marshaler {
+			return ec.marshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoreCapabilities_quantitySemantics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoreCapabilities", field, false, false, "QuantitySemantics")
 }
 
 func (ec *executionContext) _StoreConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Store]) (ret graphql.Marshaler) {
@@ -25250,6 +26947,121 @@ func (ec *executionContext) fieldContext_TokenEdge_node(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _TrytonWarehouseSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.TrytonWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrytonWarehouseSettings_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrytonWarehouseSettings_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrytonWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _TrytonWarehouseSettings_database(ctx context.Context, field graphql.CollectedField, obj *model.TrytonWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrytonWarehouseSettings_database(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Database, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrytonWarehouseSettings_database(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrytonWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _TrytonWarehouseSettings_username(ctx context.Context, field graphql.CollectedField, obj *model.TrytonWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrytonWarehouseSettings_username(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Username, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrytonWarehouseSettings_username(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrytonWarehouseSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _TrytonWarehouseSettings_hasPassword(ctx context.Context, field graphql.CollectedField, obj *model.TrytonWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrytonWarehouseSettings_hasPassword(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasPassword, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrytonWarehouseSettings_hasPassword(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrytonWarehouseSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _TrytonWarehouseSettings_locationIds(ctx context.Context, field graphql.CollectedField, obj *model.TrytonWarehouseSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrytonWarehouseSettings_locationIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LocationIds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚕint64ᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TrytonWarehouseSettings_locationIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrytonWarehouseSettings", field, false, false, "Int")
+}
+
 func (ec *executionContext) _UpdateConnectionPayload_connection(ctx context.Context, field graphql.CollectedField, obj *model.UpdateConnectionPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -25903,6 +27715,167 @@ func (ec *executionContext) _UserError_message(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_UserError_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("UserError", field, false, false, "String")
+}
+
+func (ec *executionContext) _VendureStoreSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.VendureStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VendureStoreSettings_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VendureStoreSettings_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VendureStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _VendureStoreSettings_username(ctx context.Context, field graphql.CollectedField, obj *model.VendureStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VendureStoreSettings_username(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Username, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VendureStoreSettings_username(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VendureStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _VendureStoreSettings_hasPassword(ctx context.Context, field graphql.CollectedField, obj *model.VendureStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VendureStoreSettings_hasPassword(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasPassword, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VendureStoreSettings_hasPassword(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VendureStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _VendureStoreSettings_hasApiKey(ctx context.Context, field graphql.CollectedField, obj *model.VendureStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VendureStoreSettings_hasApiKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasAPIKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VendureStoreSettings_hasApiKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VendureStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _VendureStoreSettings_channelToken(ctx context.Context, field graphql.CollectedField, obj *model.VendureStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VendureStoreSettings_channelToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChannelToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VendureStoreSettings_channelToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VendureStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _VendureStoreSettings_locationId(ctx context.Context, field graphql.CollectedField, obj *model.VendureStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VendureStoreSettings_locationId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LocationID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_VendureStoreSettings_locationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VendureStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _VendureStoreSettings_quantitySemantics(ctx context.Context, field graphql.CollectedField, obj *model.VendureStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VendureStoreSettings_quantitySemantics(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.QuantitySemantics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v channel.Semantics) graphql.Marshaler {
+			return ec.marshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VendureStoreSettings_quantitySemantics(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VendureStoreSettings", field, false, false, "QuantitySemantics")
 }
 
 func (ec *executionContext) _Viewer_name(ctx context.Context, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
@@ -27285,6 +29258,75 @@ func (ec *executionContext) fieldContext_WarehouseLevelSeries_points(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _WooCommerceStoreSettings_url(ctx context.Context, field graphql.CollectedField, obj *model.WooCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WooCommerceStoreSettings_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WooCommerceStoreSettings_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WooCommerceStoreSettings", field, false, false, "String")
+}
+
+func (ec *executionContext) _WooCommerceStoreSettings_hasConsumerKey(ctx context.Context, field graphql.CollectedField, obj *model.WooCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WooCommerceStoreSettings_hasConsumerKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasConsumerKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WooCommerceStoreSettings_hasConsumerKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WooCommerceStoreSettings", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _WooCommerceStoreSettings_hasConsumerSecret(ctx context.Context, field graphql.CollectedField, obj *model.WooCommerceStoreSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WooCommerceStoreSettings_hasConsumerSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasConsumerSecret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WooCommerceStoreSettings_hasConsumerSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WooCommerceStoreSettings", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -28492,6 +30534,185 @@ func (ec *executionContext) unmarshalInputActivityWhere(ctx context.Context, obj
 func UnmarshalActivityWhere(ctx context.Context, raw any) (model.ActivityWhere, error) {
 	var out model.ActivityWhere
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ActivityWhere", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputAmazonStoreInput(ctx context.Context, obj any) (model.AmazonStoreInput, error) {
+	var it model.AmazonStoreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["region"]; !present {
+		asMap["region"] = "NA"
+	}
+	if _, present := asMap["fulfillmentChannelCode"]; !present {
+		asMap["fulfillmentChannelCode"] = "DEFAULT"
+	}
+
+	fieldsInOrder := [...]string{"sellerId", "marketplaceIds", "region", "clientId", "clientSecret", "refreshToken", "fulfillmentChannelCode", "endpoint", "tokenEndpoint"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "sellerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sellerId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SellerID = data
+		case "marketplaceIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("marketplaceIds"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MarketplaceIds = data
+		case "region":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("region"))
+			data, err := ec.unmarshalOAmazonRegion2ᚖstockbridgeᚋgraphᚋmodelᚐAmazonRegion(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Region = data
+		case "clientId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClientID = data
+		case "clientSecret":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientSecret"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClientSecret = graphql.OmittableOf(data)
+		case "refreshToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("refreshToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RefreshToken = graphql.OmittableOf(data)
+		case "fulfillmentChannelCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fulfillmentChannelCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FulfillmentChannelCode = data
+		case "endpoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endpoint"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Endpoint = data
+		case "tokenEndpoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokenEndpoint"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TokenEndpoint = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAmazonStoreInput unmarshals raw into the AmazonStoreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAmazonStoreInput(ctx context.Context, raw any) (model.AmazonStoreInput, error) {
+	var out model.AmazonStoreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AmazonStoreInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputBigCommerceStoreInput(ctx context.Context, obj any) (model.BigCommerceStoreInput, error) {
+	var it model.BigCommerceStoreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["quantitySemantics"]; !present {
+		asMap["quantitySemantics"] = "ON_HAND"
+	}
+
+	fieldsInOrder := [...]string{"storeHash", "accessToken", "locationId", "quantitySemantics", "endpoint"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "storeHash":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("storeHash"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StoreHash = data
+		case "accessToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accessToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AccessToken = graphql.OmittableOf(data)
+		case "locationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LocationID = data
+		case "quantitySemantics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantitySemantics"))
+			data, err := ec.unmarshalOQuantitySemantics2ᚖstockbridgeᚋinternalᚋchannelᚐSemantics(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.QuantitySemantics = data
+		case "endpoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endpoint"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Endpoint = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBigCommerceStoreInput unmarshals raw into the BigCommerceStoreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBigCommerceStoreInput(ctx context.Context, raw any) (model.BigCommerceStoreInput, error) {
+	var out model.BigCommerceStoreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BigCommerceStoreInput", raw, &out)
 	return out, err
 }
 
@@ -30200,6 +32421,83 @@ func UnmarshalEnableInventoryInput(ctx context.Context, raw any) (model.EnableIn
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputExtensivWarehouseInput(ctx context.Context, obj any) (model.ExtensivWarehouseInput, error) {
+	var it model.ExtensivWarehouseInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clientId", "clientSecret", "userLogin", "customerId", "facilityId", "endpoint"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clientId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClientID = data
+		case "clientSecret":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientSecret"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClientSecret = graphql.OmittableOf(data)
+		case "userLogin":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userLogin"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserLogin = data
+		case "customerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customerId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CustomerID = data
+		case "facilityId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("facilityId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FacilityID = data
+		case "endpoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endpoint"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Endpoint = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalExtensivWarehouseInput unmarshals raw into the ExtensivWarehouseInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalExtensivWarehouseInput(ctx context.Context, raw any) (model.ExtensivWarehouseInput, error) {
+	var out model.ExtensivWarehouseInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ExtensivWarehouseInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputFileColumnsInput(ctx context.Context, obj any) (model.FileColumnsInput, error) {
 	var it model.FileColumnsInput
 	if obj == nil {
@@ -30990,6 +33288,73 @@ func UnmarshalLocationLinkInput(ctx context.Context, raw any) (model.LocationLin
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputMedusaStoreInput(ctx context.Context, obj any) (model.MedusaStoreInput, error) {
+	var it model.MedusaStoreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["quantitySemantics"]; !present {
+		asMap["quantitySemantics"] = "ON_HAND"
+	}
+
+	fieldsInOrder := [...]string{"url", "secretKey", "locationId", "quantitySemantics"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		case "secretKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("secretKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SecretKey = graphql.OmittableOf(data)
+		case "locationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LocationID = data
+		case "quantitySemantics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantitySemantics"))
+			data, err := ec.unmarshalOQuantitySemantics2ᚖstockbridgeᚋinternalᚋchannelᚐSemantics(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.QuantitySemantics = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMedusaStoreInput unmarshals raw into the MedusaStoreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMedusaStoreInput(ctx context.Context, raw any) (model.MedusaStoreInput, error) {
+	var out model.MedusaStoreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MedusaStoreInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputMerchantOrder(ctx context.Context, obj any) (model.Order[model.MerchantOrderField], error) {
 	var it model.Order[model.MerchantOrderField]
 	if obj == nil {
@@ -31776,6 +34141,83 @@ func UnmarshalRevokeTokenInput(ctx context.Context, raw any) (model.RevokeTokenI
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputSaleorStoreInput(ctx context.Context, obj any) (model.SaleorStoreInput, error) {
+	var it model.SaleorStoreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["quantitySemantics"]; !present {
+		asMap["quantitySemantics"] = "ON_HAND"
+	}
+	if _, present := asMap["allocatedLookup"]; !present {
+		asMap["allocatedLookup"] = true
+	}
+
+	fieldsInOrder := [...]string{"url", "token", "locationId", "quantitySemantics", "allocatedLookup"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = graphql.OmittableOf(data)
+		case "locationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LocationID = data
+		case "quantitySemantics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantitySemantics"))
+			data, err := ec.unmarshalOQuantitySemantics2ᚖstockbridgeᚋinternalᚋchannelᚐSemantics(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.QuantitySemantics = data
+		case "allocatedLookup":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allocatedLookup"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllocatedLookup = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSaleorStoreInput unmarshals raw into the SaleorStoreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSaleorStoreInput(ctx context.Context, raw any) (model.SaleorStoreInput, error) {
+	var out model.SaleorStoreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SaleorStoreInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputScheduleRuleInput(ctx context.Context, obj any) (model.ScheduleRuleInput, error) {
 	var it model.ScheduleRuleInput
 	if obj == nil {
@@ -32063,6 +34505,234 @@ func UnmarshalSetStoreLimitsInput(ctx context.Context, raw any) (model.SetStoreL
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputShipBobWarehouseInput(ctx context.Context, obj any) (model.ShipBobWarehouseInput, error) {
+	var it model.ShipBobWarehouseInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["apiVersion"]; !present {
+		asMap["apiVersion"] = "2026-01"
+	}
+	if _, present := asMap["byLocation"]; !present {
+		asMap["byLocation"] = true
+	}
+
+	fieldsInOrder := [...]string{"token", "apiVersion", "byLocation", "endpoint"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = graphql.OmittableOf(data)
+		case "apiVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("apiVersion"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.APIVersion = data
+		case "byLocation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("byLocation"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ByLocation = data
+		case "endpoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endpoint"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Endpoint = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShipBobWarehouseInput unmarshals raw into the ShipBobWarehouseInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShipBobWarehouseInput(ctx context.Context, raw any) (model.ShipBobWarehouseInput, error) {
+	var out model.ShipBobWarehouseInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShipBobWarehouseInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputShipHeroWarehouseInput(ctx context.Context, obj any) (model.ShipHeroWarehouseInput, error) {
+	var it model.ShipHeroWarehouseInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["snapshot"]; !present {
+		asMap["snapshot"] = true
+	}
+
+	fieldsInOrder := [...]string{"refreshToken", "accessToken", "warehouseId", "snapshot", "endpoint"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "refreshToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("refreshToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RefreshToken = graphql.OmittableOf(data)
+		case "accessToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accessToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AccessToken = graphql.OmittableOf(data)
+		case "warehouseId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("warehouseId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WarehouseID = data
+		case "snapshot":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("snapshot"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Snapshot = data
+		case "endpoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endpoint"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Endpoint = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShipHeroWarehouseInput unmarshals raw into the ShipHeroWarehouseInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShipHeroWarehouseInput(ctx context.Context, raw any) (model.ShipHeroWarehouseInput, error) {
+	var out model.ShipHeroWarehouseInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShipHeroWarehouseInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputShopifyStoreInput(ctx context.Context, obj any) (model.ShopifyStoreInput, error) {
+	var it model.ShopifyStoreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["apiVersion"]; !present {
+		asMap["apiVersion"] = "2026-10"
+	}
+	if _, present := asMap["activate"]; !present {
+		asMap["activate"] = true
+	}
+
+	fieldsInOrder := [...]string{"shop", "accessToken", "apiVersion", "locationId", "activate", "endpoint"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "shop":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shop"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shop = data
+		case "accessToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accessToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AccessToken = graphql.OmittableOf(data)
+		case "apiVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("apiVersion"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.APIVersion = data
+		case "locationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LocationID = data
+		case "activate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("activate"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Activate = data
+		case "endpoint":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endpoint"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Endpoint = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShopifyStoreInput unmarshals raw into the ShopifyStoreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShopifyStoreInput(ctx context.Context, raw any) (model.ShopifyStoreInput, error) {
+	var out model.ShopifyStoreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShopifyStoreInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputStartSyncInput(ctx context.Context, obj any) (model.StartSyncInput, error) {
 	var it model.StartSyncInput
 	if obj == nil {
@@ -32278,7 +34948,7 @@ func (ec *executionContext) unmarshalInputStorePlatformInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"http", "fileExchange"}
+	fieldsInOrder := [...]string{"http", "fileExchange", "shopify", "wooCommerce", "bigCommerce", "amazon", "vendure", "medusa", "saleor"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -32299,6 +34969,55 @@ func (ec *executionContext) unmarshalInputStorePlatformInput(ctx context.Context
 				return it, err
 			}
 			it.FileExchange = data
+		case "shopify":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shopify"))
+			data, err := ec.unmarshalOShopifyStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐShopifyStoreInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shopify = data
+		case "wooCommerce":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("wooCommerce"))
+			data, err := ec.unmarshalOWooCommerceStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐWooCommerceStoreInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WooCommerce = data
+		case "bigCommerce":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bigCommerce"))
+			data, err := ec.unmarshalOBigCommerceStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐBigCommerceStoreInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BigCommerce = data
+		case "amazon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amazon"))
+			data, err := ec.unmarshalOAmazonStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐAmazonStoreInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amazon = data
+		case "vendure":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("vendure"))
+			data, err := ec.unmarshalOVendureStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐVendureStoreInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Vendure = data
+		case "medusa":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("medusa"))
+			data, err := ec.unmarshalOMedusaStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐMedusaStoreInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Medusa = data
+		case "saleor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("saleor"))
+			data, err := ec.unmarshalOSaleorStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐSaleorStoreInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Saleor = data
 		}
 	}
 	return it, nil
@@ -32797,6 +35516,76 @@ func (ec *executionContext) unmarshalInputTokenWhere(ctx context.Context, obj an
 func UnmarshalTokenWhere(ctx context.Context, raw any) (model.TokenWhere, error) {
 	var out model.TokenWhere
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "TokenWhere", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputTrytonWarehouseInput(ctx context.Context, obj any) (model.TrytonWarehouseInput, error) {
+	var it model.TrytonWarehouseInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"url", "database", "username", "password", "locationIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		case "database":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("database"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Database = data
+		case "username":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("username"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Username = data
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = graphql.OmittableOf(data)
+		case "locationIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationIds"))
+			data, err := ec.unmarshalOInt2ᚕint64ᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LocationIds = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalTrytonWarehouseInput unmarshals raw into the TrytonWarehouseInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalTrytonWarehouseInput(ctx context.Context, raw any) (model.TrytonWarehouseInput, error) {
+	var out model.TrytonWarehouseInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "TrytonWarehouseInput", raw, &out)
 	return out, err
 }
 
@@ -33402,6 +36191,94 @@ func UnmarshalUpdateWarehouseInput(ctx context.Context, raw any) (model.UpdateWa
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputVendureStoreInput(ctx context.Context, obj any) (model.VendureStoreInput, error) {
+	var it model.VendureStoreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["quantitySemantics"]; !present {
+		asMap["quantitySemantics"] = "ON_HAND"
+	}
+
+	fieldsInOrder := [...]string{"url", "username", "password", "apiKey", "channelToken", "locationId", "quantitySemantics"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		case "username":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("username"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Username = data
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = graphql.OmittableOf(data)
+		case "apiKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("apiKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.APIKey = graphql.OmittableOf(data)
+		case "channelToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("channelToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChannelToken = data
+		case "locationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locationId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LocationID = data
+		case "quantitySemantics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantitySemantics"))
+			data, err := ec.unmarshalOQuantitySemantics2ᚖstockbridgeᚋinternalᚋchannelᚐSemantics(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.QuantitySemantics = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalVendureStoreInput unmarshals raw into the VendureStoreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalVendureStoreInput(ctx context.Context, raw any) (model.VendureStoreInput, error) {
+	var out model.VendureStoreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "VendureStoreInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputWarehouseLevelInput(ctx context.Context, obj any) (model.WarehouseLevelInput, error) {
 	var it model.WarehouseLevelInput
 	if obj == nil {
@@ -33652,7 +36529,7 @@ func (ec *executionContext) unmarshalInputWarehousePlatformInput(ctx context.Con
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"fileExchange", "http", "push"}
+	fieldsInOrder := [...]string{"fileExchange", "http", "push", "extensiv", "shipHero", "shipBob", "tryton"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -33680,6 +36557,34 @@ func (ec *executionContext) unmarshalInputWarehousePlatformInput(ctx context.Con
 				return it, err
 			}
 			it.Push = data
+		case "extensiv":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("extensiv"))
+			data, err := ec.unmarshalOExtensivWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐExtensivWarehouseInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Extensiv = data
+		case "shipHero":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shipHero"))
+			data, err := ec.unmarshalOShipHeroWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐShipHeroWarehouseInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ShipHero = data
+		case "shipBob":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shipBob"))
+			data, err := ec.unmarshalOShipBobWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐShipBobWarehouseInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ShipBob = data
+		case "tryton":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tryton"))
+			data, err := ec.unmarshalOTrytonWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐTrytonWarehouseInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tryton = data
 		}
 	}
 	return it, nil
@@ -33750,6 +36655,62 @@ func (ec *executionContext) unmarshalInputWarehouseWhere(ctx context.Context, ob
 func UnmarshalWarehouseWhere(ctx context.Context, raw any) (model.WarehouseWhere, error) {
 	var out model.WarehouseWhere
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "WarehouseWhere", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputWooCommerceStoreInput(ctx context.Context, obj any) (model.WooCommerceStoreInput, error) {
+	var it model.WooCommerceStoreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"url", "consumerKey", "consumerSecret"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		case "consumerKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("consumerKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConsumerKey = graphql.OmittableOf(data)
+		case "consumerSecret":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("consumerSecret"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConsumerSecret = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalWooCommerceStoreInput unmarshals raw into the WooCommerceStoreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalWooCommerceStoreInput(ctx context.Context, raw any) (model.WooCommerceStoreInput, error) {
+	var out model.WooCommerceStoreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "WooCommerceStoreInput", raw, &out)
 	return out, err
 }
 
@@ -33854,6 +36815,41 @@ func (ec *executionContext) _StoreSettings(ctx context.Context, sel ast.Selectio
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case model.WooCommerceStoreSettings:
+		return ec._WooCommerceStoreSettings(ctx, sel, &obj)
+	case *model.WooCommerceStoreSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._WooCommerceStoreSettings(ctx, sel, obj)
+	case model.VendureStoreSettings:
+		return ec._VendureStoreSettings(ctx, sel, &obj)
+	case *model.VendureStoreSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._VendureStoreSettings(ctx, sel, obj)
+	case model.ShopifyStoreSettings:
+		return ec._ShopifyStoreSettings(ctx, sel, &obj)
+	case *model.ShopifyStoreSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ShopifyStoreSettings(ctx, sel, obj)
+	case model.SaleorStoreSettings:
+		return ec._SaleorStoreSettings(ctx, sel, &obj)
+	case *model.SaleorStoreSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._SaleorStoreSettings(ctx, sel, obj)
+	case model.MedusaStoreSettings:
+		return ec._MedusaStoreSettings(ctx, sel, &obj)
+	case *model.MedusaStoreSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._MedusaStoreSettings(ctx, sel, obj)
 	case model.HTTPStoreSettings:
 		return ec._HttpStoreSettings(ctx, sel, &obj)
 	case *model.HTTPStoreSettings:
@@ -33868,6 +36864,20 @@ func (ec *executionContext) _StoreSettings(ctx context.Context, sel ast.Selectio
 			return graphql.Null
 		}
 		return ec._FileExchangeStoreSettings(ctx, sel, obj)
+	case model.BigCommerceStoreSettings:
+		return ec._BigCommerceStoreSettings(ctx, sel, &obj)
+	case *model.BigCommerceStoreSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._BigCommerceStoreSettings(ctx, sel, obj)
+	case model.AmazonStoreSettings:
+		return ec._AmazonStoreSettings(ctx, sel, &obj)
+	case *model.AmazonStoreSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._AmazonStoreSettings(ctx, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -33881,6 +36891,27 @@ func (ec *executionContext) _WarehouseSettings(ctx context.Context, sel ast.Sele
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case model.TrytonWarehouseSettings:
+		return ec._TrytonWarehouseSettings(ctx, sel, &obj)
+	case *model.TrytonWarehouseSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._TrytonWarehouseSettings(ctx, sel, obj)
+	case model.ShipHeroWarehouseSettings:
+		return ec._ShipHeroWarehouseSettings(ctx, sel, &obj)
+	case *model.ShipHeroWarehouseSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ShipHeroWarehouseSettings(ctx, sel, obj)
+	case model.ShipBobWarehouseSettings:
+		return ec._ShipBobWarehouseSettings(ctx, sel, &obj)
+	case *model.ShipBobWarehouseSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ShipBobWarehouseSettings(ctx, sel, obj)
 	case model.PushWarehouseSettings:
 		return ec._PushWarehouseSettings(ctx, sel, &obj)
 	case *model.PushWarehouseSettings:
@@ -33902,6 +36933,13 @@ func (ec *executionContext) _WarehouseSettings(ctx context.Context, sel ast.Sele
 			return graphql.Null
 		}
 		return ec._FileExchangeWarehouseSettings(ctx, sel, obj)
+	case model.ExtensivWarehouseSettings:
+		return ec._ExtensivWarehouseSettings(ctx, sel, &obj)
+	case *model.ExtensivWarehouseSettings:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ExtensivWarehouseSettings(ctx, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -34093,6 +37131,132 @@ func (ec *executionContext) _ActivityEdge(ctx context.Context, sel ast.Selection
 		case "node":
 			out.Values[i] = ec._ActivityEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var amazonStoreSettingsImplementors = []string{"AmazonStoreSettings", "StoreSettings"}
+
+func (ec *executionContext) _AmazonStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.AmazonStoreSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, amazonStoreSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AmazonStoreSettings")
+		case "sellerId":
+			out.Values[i] = ec._AmazonStoreSettings_sellerId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "marketplaceIds":
+			out.Values[i] = ec._AmazonStoreSettings_marketplaceIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "region":
+			out.Values[i] = ec._AmazonStoreSettings_region(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "clientId":
+			out.Values[i] = ec._AmazonStoreSettings_clientId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasClientSecret":
+			out.Values[i] = ec._AmazonStoreSettings_hasClientSecret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasRefreshToken":
+			out.Values[i] = ec._AmazonStoreSettings_hasRefreshToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fulfillmentChannelCode":
+			out.Values[i] = ec._AmazonStoreSettings_fulfillmentChannelCode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endpoint":
+			out.Values[i] = ec._AmazonStoreSettings_endpoint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "tokenEndpoint":
+			out.Values[i] = ec._AmazonStoreSettings_tokenEndpoint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var bigCommerceStoreSettingsImplementors = []string{"BigCommerceStoreSettings", "StoreSettings"}
+
+func (ec *executionContext) _BigCommerceStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.BigCommerceStoreSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bigCommerceStoreSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BigCommerceStoreSettings")
+		case "storeHash":
+			out.Values[i] = ec._BigCommerceStoreSettings_storeHash(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasAccessToken":
+			out.Values[i] = ec._BigCommerceStoreSettings_hasAccessToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locationId":
+			out.Values[i] = ec._BigCommerceStoreSettings_locationId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantitySemantics":
+			out.Values[i] = ec._BigCommerceStoreSettings_quantitySemantics(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endpoint":
+			out.Values[i] = ec._BigCommerceStoreSettings_endpoint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -36253,6 +39417,64 @@ func (ec *executionContext) _Explanation(ctx context.Context, sel ast.SelectionS
 	return out
 }
 
+var extensivWarehouseSettingsImplementors = []string{"ExtensivWarehouseSettings", "WarehouseSettings"}
+
+func (ec *executionContext) _ExtensivWarehouseSettings(ctx context.Context, sel ast.SelectionSet, obj *model.ExtensivWarehouseSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, extensivWarehouseSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExtensivWarehouseSettings")
+		case "clientId":
+			out.Values[i] = ec._ExtensivWarehouseSettings_clientId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasClientSecret":
+			out.Values[i] = ec._ExtensivWarehouseSettings_hasClientSecret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userLogin":
+			out.Values[i] = ec._ExtensivWarehouseSettings_userLogin(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "customerId":
+			out.Values[i] = ec._ExtensivWarehouseSettings_customerId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "facilityId":
+			out.Values[i] = ec._ExtensivWarehouseSettings_facilityId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "endpoint":
+			out.Values[i] = ec._ExtensivWarehouseSettings_endpoint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var facilityImplementors = []string{"Facility", "Node"}
 
 func (ec *executionContext) _Facility(ctx context.Context, sel ast.SelectionSet, obj *ent.Facility) graphql.Marshaler {
@@ -37574,6 +40796,54 @@ func (ec *executionContext) _LocationLink(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var medusaStoreSettingsImplementors = []string{"MedusaStoreSettings", "StoreSettings"}
+
+func (ec *executionContext) _MedusaStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.MedusaStoreSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, medusaStoreSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MedusaStoreSettings")
+		case "url":
+			out.Values[i] = ec._MedusaStoreSettings_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasSecretKey":
+			out.Values[i] = ec._MedusaStoreSettings_hasSecretKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locationId":
+			out.Values[i] = ec._MedusaStoreSettings_locationId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantitySemantics":
+			out.Values[i] = ec._MedusaStoreSettings_quantitySemantics(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var merchantImplementors = []string{"Merchant", "Node"}
 
 func (ec *executionContext) _Merchant(ctx context.Context, sel ast.SelectionSet, obj *ent.Merchant) graphql.Marshaler {
@@ -38837,6 +42107,49 @@ func (ec *executionContext) _ReleaseSyncPayload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var remoteLocationImplementors = []string{"RemoteLocation"}
+
+func (ec *executionContext) _RemoteLocation(ctx context.Context, sel ast.SelectionSet, obj *model.RemoteLocation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, remoteLocationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RemoteLocation")
+		case "code":
+			out.Values[i] = ec._RemoteLocation_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._RemoteLocation_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "storeLocation":
+			out.Values[i] = ec._RemoteLocation_storeLocation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var reportWarehouseLevelsPayloadImplementors = []string{"ReportWarehouseLevelsPayload"}
 
 func (ec *executionContext) _ReportWarehouseLevelsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReportWarehouseLevelsPayload) graphql.Marshaler {
@@ -39053,6 +42366,59 @@ func (ec *executionContext) _RunProblemEdge(ctx context.Context, sel ast.Selecti
 			}
 		case "node":
 			out.Values[i] = ec._RunProblemEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var saleorStoreSettingsImplementors = []string{"SaleorStoreSettings", "StoreSettings"}
+
+func (ec *executionContext) _SaleorStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.SaleorStoreSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, saleorStoreSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SaleorStoreSettings")
+		case "url":
+			out.Values[i] = ec._SaleorStoreSettings_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasToken":
+			out.Values[i] = ec._SaleorStoreSettings_hasToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locationId":
+			out.Values[i] = ec._SaleorStoreSettings_locationId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantitySemantics":
+			out.Values[i] = ec._SaleorStoreSettings_quantitySemantics(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "allocatedLookup":
+			out.Values[i] = ec._SaleorStoreSettings_allocatedLookup(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -39357,6 +42723,165 @@ func (ec *executionContext) _SetStoreLimitsPayload(ctx context.Context, sel ast.
 	return out
 }
 
+var shipBobWarehouseSettingsImplementors = []string{"ShipBobWarehouseSettings", "WarehouseSettings"}
+
+func (ec *executionContext) _ShipBobWarehouseSettings(ctx context.Context, sel ast.SelectionSet, obj *model.ShipBobWarehouseSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shipBobWarehouseSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ShipBobWarehouseSettings")
+		case "hasToken":
+			out.Values[i] = ec._ShipBobWarehouseSettings_hasToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "apiVersion":
+			out.Values[i] = ec._ShipBobWarehouseSettings_apiVersion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "byLocation":
+			out.Values[i] = ec._ShipBobWarehouseSettings_byLocation(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endpoint":
+			out.Values[i] = ec._ShipBobWarehouseSettings_endpoint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var shipHeroWarehouseSettingsImplementors = []string{"ShipHeroWarehouseSettings", "WarehouseSettings"}
+
+func (ec *executionContext) _ShipHeroWarehouseSettings(ctx context.Context, sel ast.SelectionSet, obj *model.ShipHeroWarehouseSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shipHeroWarehouseSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ShipHeroWarehouseSettings")
+		case "hasRefreshToken":
+			out.Values[i] = ec._ShipHeroWarehouseSettings_hasRefreshToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasAccessToken":
+			out.Values[i] = ec._ShipHeroWarehouseSettings_hasAccessToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warehouseId":
+			out.Values[i] = ec._ShipHeroWarehouseSettings_warehouseId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "snapshot":
+			out.Values[i] = ec._ShipHeroWarehouseSettings_snapshot(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endpoint":
+			out.Values[i] = ec._ShipHeroWarehouseSettings_endpoint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var shopifyStoreSettingsImplementors = []string{"ShopifyStoreSettings", "StoreSettings"}
+
+func (ec *executionContext) _ShopifyStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.ShopifyStoreSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shopifyStoreSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ShopifyStoreSettings")
+		case "shop":
+			out.Values[i] = ec._ShopifyStoreSettings_shop(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasAccessToken":
+			out.Values[i] = ec._ShopifyStoreSettings_hasAccessToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "apiVersion":
+			out.Values[i] = ec._ShopifyStoreSettings_apiVersion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locationId":
+			out.Values[i] = ec._ShopifyStoreSettings_locationId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "activate":
+			out.Values[i] = ec._ShopifyStoreSettings_activate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endpoint":
+			out.Values[i] = ec._ShopifyStoreSettings_endpoint(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var startSyncPayloadImplementors = []string{"StartSyncPayload"}
 
 func (ec *executionContext) _StartSyncPayload(ctx context.Context, sel ast.SelectionSet, obj *model.StartSyncPayload) graphql.Marshaler {
@@ -39455,6 +42980,18 @@ func (ec *executionContext) _Store(ctx context.Context, sel ast.SelectionSet, ob
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Store_locations(ctx, field, obj)
 				})
+		case "remoteLocations":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Store_remoteLocations(ctx, field, obj)
+				})
+		case "capabilities":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Store_capabilities(ctx, field, obj)
+				})
 		case "connections":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -39522,6 +43059,49 @@ func (ec *executionContext) _StoreAnswer(ctx context.Context, sel ast.SelectionS
 		case "message":
 			out.Values[i] = ec._StoreAnswer_message(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var storeCapabilitiesImplementors = []string{"StoreCapabilities"}
+
+func (ec *executionContext) _StoreCapabilities(ctx context.Context, sel ast.SelectionSet, obj *model.StoreCapabilities) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, storeCapabilitiesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StoreCapabilities")
+		case "maxBatch":
+			out.Values[i] = ec._StoreCapabilities_maxBatch(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "concurrency":
+			out.Values[i] = ec._StoreCapabilities_concurrency(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quantitySemantics":
+			out.Values[i] = ec._StoreCapabilities_quantitySemantics(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -40244,6 +43824,59 @@ func (ec *executionContext) _TokenEdge(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
+var trytonWarehouseSettingsImplementors = []string{"TrytonWarehouseSettings", "WarehouseSettings"}
+
+func (ec *executionContext) _TrytonWarehouseSettings(ctx context.Context, sel ast.SelectionSet, obj *model.TrytonWarehouseSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trytonWarehouseSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrytonWarehouseSettings")
+		case "url":
+			out.Values[i] = ec._TrytonWarehouseSettings_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "database":
+			out.Values[i] = ec._TrytonWarehouseSettings_database(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "username":
+			out.Values[i] = ec._TrytonWarehouseSettings_username(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasPassword":
+			out.Values[i] = ec._TrytonWarehouseSettings_hasPassword(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locationIds":
+			out.Values[i] = ec._TrytonWarehouseSettings_locationIds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateConnectionPayloadImplementors = []string{"UpdateConnectionPayload"}
 
 func (ec *executionContext) _UpdateConnectionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateConnectionPayload) graphql.Marshaler {
@@ -40563,6 +44196,69 @@ func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet
 			}
 		case "message":
 			out.Values[i] = ec._UserError_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var vendureStoreSettingsImplementors = []string{"VendureStoreSettings", "StoreSettings"}
+
+func (ec *executionContext) _VendureStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.VendureStoreSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, vendureStoreSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VendureStoreSettings")
+		case "url":
+			out.Values[i] = ec._VendureStoreSettings_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "username":
+			out.Values[i] = ec._VendureStoreSettings_username(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "hasPassword":
+			out.Values[i] = ec._VendureStoreSettings_hasPassword(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasApiKey":
+			out.Values[i] = ec._VendureStoreSettings_hasApiKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "channelToken":
+			out.Values[i] = ec._VendureStoreSettings_channelToken(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "locationId":
+			out.Values[i] = ec._VendureStoreSettings_locationId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantitySemantics":
+			out.Values[i] = ec._VendureStoreSettings_quantitySemantics(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -41107,6 +44803,49 @@ func (ec *executionContext) _WarehouseLevelSeries(ctx context.Context, sel ast.S
 	return out
 }
 
+var wooCommerceStoreSettingsImplementors = []string{"WooCommerceStoreSettings", "StoreSettings"}
+
+func (ec *executionContext) _WooCommerceStoreSettings(ctx context.Context, sel ast.SelectionSet, obj *model.WooCommerceStoreSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, wooCommerceStoreSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WooCommerceStoreSettings")
+		case "url":
+			out.Values[i] = ec._WooCommerceStoreSettings_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasConsumerKey":
+			out.Values[i] = ec._WooCommerceStoreSettings_hasConsumerKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasConsumerSecret":
+			out.Values[i] = ec._WooCommerceStoreSettings_hasConsumerSecret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var __DirectiveImplementors = []string{"__Directive"}
 
 func (ec *executionContext) ___Directive(ctx context.Context, sel ast.SelectionSet, obj *introspection.Directive) graphql.Marshaler {
@@ -41563,6 +45302,16 @@ func (ec *executionContext) marshalNAfterImport2stockbridgeᚋinternalᚋwarehou
 		graphql.AddInvalidNullFromMarshaler(ctx, "AfterImport!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNAmazonRegion2stockbridgeᚋgraphᚋmodelᚐAmazonRegion(ctx context.Context, v any) (model.AmazonRegion, error) {
+	var res model.AmazonRegion
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAmazonRegion2stockbridgeᚋgraphᚋmodelᚐAmazonRegion(ctx context.Context, sel ast.SelectionSet, v model.AmazonRegion) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -43159,6 +46908,21 @@ func (ec *executionContext) marshalNProductOrderField2stockbridgeᚋgraphᚋmode
 	return v
 }
 
+func (ec *executionContext) unmarshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx context.Context, v any) (channel.Semantics, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := channel.Semantics(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNQuantitySemantics2stockbridgeᚋinternalᚋchannelᚐSemantics(ctx context.Context, sel ast.SelectionSet, v channel.Semantics) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "QuantitySemantics!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNQuantitySource2stockbridgeᚋentᚋschemaᚋenumᚐQuantitySource(ctx context.Context, v any) (enum.QuantitySource, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := enum.QuantitySource(tmp)
@@ -43198,6 +46962,30 @@ func (ec *executionContext) marshalNReleaseSyncPayload2ᚖstockbridgeᚋgraphᚋ
 		return graphql.Null
 	}
 	return ec._ReleaseSyncPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRemoteLocation2ᚕᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocationᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.RemoteLocation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRemoteLocation2ᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocation(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRemoteLocation2ᚖstockbridgeᚋgraphᚋmodelᚐRemoteLocation(ctx context.Context, sel ast.SelectionSet, v *model.RemoteLocation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RemoteLocation!")
+		return graphql.Null
+	}
+	return ec._RemoteLocation(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNReportWarehouseLevelsInput2stockbridgeᚋgraphᚋmodelᚐReportWarehouseLevelsInput(ctx context.Context, v any) (model.ReportWarehouseLevelsInput, error) {
@@ -43497,6 +47285,14 @@ func (ec *executionContext) marshalNStore2ᚖstockbridgeᚋentᚐStore(ctx conte
 		return graphql.Null
 	}
 	return ec._Store(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNStoreCapabilities2ᚖstockbridgeᚋgraphᚋmodelᚐStoreCapabilities(ctx context.Context, sel ast.SelectionSet, v *model.StoreCapabilities) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "StoreCapabilities!")
+		return graphql.Null
+	}
+	return ec._StoreCapabilities(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNStoreConnection2ᚖstockbridgeᚋgraphᚋmodelᚐPage(ctx context.Context, sel ast.SelectionSet, v *model.Page[ent.Store]) graphql.Marshaler {
@@ -44489,6 +48285,38 @@ func (ec *executionContext) marshalOAfterImport2ᚖstockbridgeᚋinternalᚋware
 	return res
 }
 
+func (ec *executionContext) unmarshalOAmazonRegion2ᚖstockbridgeᚋgraphᚋmodelᚐAmazonRegion(ctx context.Context, v any) (*model.AmazonRegion, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.AmazonRegion)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAmazonRegion2ᚖstockbridgeᚋgraphᚋmodelᚐAmazonRegion(ctx context.Context, sel ast.SelectionSet, v *model.AmazonRegion) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOAmazonStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐAmazonStoreInput(ctx context.Context, v any) (*model.AmazonStoreInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAmazonStoreInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOBigCommerceStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐBigCommerceStoreInput(ctx context.Context, v any) (*model.BigCommerceStoreInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputBigCommerceStoreInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -44731,6 +48559,14 @@ func (ec *executionContext) unmarshalODeleteListingInput2ᚖstockbridgeᚋgraph�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalOExtensivWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐExtensivWarehouseInput(ctx context.Context, v any) (*model.ExtensivWarehouseInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputExtensivWarehouseInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalOFacility2ᚖstockbridgeᚋentᚐFacility(ctx context.Context, sel ast.SelectionSet, v *ent.Facility) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -44907,6 +48743,41 @@ func (ec *executionContext) marshalOImportStatus2ᚖstockbridgeᚋentᚋschema�
 	return res
 }
 
+func (ec *executionContext) unmarshalOInt2ᚕint64ᚄ(ctx context.Context, v any) ([]int64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]int64, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNInt2int64(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOInt2ᚕint64ᚄ(ctx context.Context, sel ast.SelectionSet, v []int64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNInt2int64(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOInt2ᚖint(ctx context.Context, v any) (*int, error) {
 	if v == nil {
 		return nil, nil
@@ -44985,6 +48856,14 @@ func (ec *executionContext) unmarshalOListingWhere2ᚖstockbridgeᚋgraphᚋmode
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputListingWhere(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOMedusaStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐMedusaStoreInput(ctx context.Context, v any) (*model.MedusaStoreInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputMedusaStoreInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -45217,6 +49096,25 @@ func (ec *executionContext) marshalOQuantity2ᚖstring(ctx context.Context, sel 
 	return res
 }
 
+func (ec *executionContext) unmarshalOQuantitySemantics2ᚖstockbridgeᚋinternalᚋchannelᚐSemantics(ctx context.Context, v any) (*channel.Semantics, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := channel.Semantics(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOQuantitySemantics2ᚖstockbridgeᚋinternalᚋchannelᚐSemantics(ctx context.Context, sel ast.SelectionSet, v *channel.Semantics) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) unmarshalOQuantitySource2ᚖstockbridgeᚋentᚋschemaᚋenumᚐQuantitySource(ctx context.Context, v any) (*enum.QuantitySource, error) {
 	if v == nil {
 		return nil, nil
@@ -45255,6 +49153,14 @@ func (ec *executionContext) marshalORole2ᚖstockbridgeᚋentᚋschemaᚋenumᚐ
 	return res
 }
 
+func (ec *executionContext) unmarshalOSaleorStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐSaleorStoreInput(ctx context.Context, v any) (*model.SaleorStoreInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSaleorStoreInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOScheduleUnit2ᚖstockbridgeᚋgraphᚋmodelᚐScheduleUnit(ctx context.Context, v any) (*model.ScheduleUnit, error) {
 	if v == nil {
 		return nil, nil
@@ -45269,6 +49175,30 @@ func (ec *executionContext) marshalOScheduleUnit2ᚖstockbridgeᚋgraphᚋmodel�
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) unmarshalOShipBobWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐShipBobWarehouseInput(ctx context.Context, v any) (*model.ShipBobWarehouseInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputShipBobWarehouseInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOShipHeroWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐShipHeroWarehouseInput(ctx context.Context, v any) (*model.ShipHeroWarehouseInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputShipHeroWarehouseInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOShopifyStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐShopifyStoreInput(ctx context.Context, v any) (*model.ShopifyStoreInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputShopifyStoreInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOStore2ᚖstockbridgeᚋentᚐStore(ctx context.Context, sel ast.SelectionSet, v *ent.Store) graphql.Marshaler {
@@ -45595,6 +49525,14 @@ func (ec *executionContext) unmarshalOTokenWhere2ᚖstockbridgeᚋgraphᚋmodel�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalOTrytonWarehouseInput2ᚖstockbridgeᚋgraphᚋmodelᚐTrytonWarehouseInput(ctx context.Context, v any) (*model.TrytonWarehouseInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputTrytonWarehouseInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOUpdateListingInput2ᚖstockbridgeᚋgraphᚋmodelᚐUpdateListingInput(ctx context.Context, v any) (*model.UpdateListingInput, error) {
 	if v == nil {
 		return nil, nil
@@ -45619,6 +49557,14 @@ func (ec *executionContext) marshalOUpload2ᚖgithubᚗcomᚋ99designsᚋgqlgen�
 	_ = ctx
 	res := graphql.MarshalUpload(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOVendureStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐVendureStoreInput(ctx context.Context, v any) (*model.VendureStoreInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputVendureStoreInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOWarehouse2ᚖstockbridgeᚋentᚐWarehouse(ctx context.Context, sel ast.SelectionSet, v *ent.Warehouse) graphql.Marshaler {
@@ -45702,6 +49648,14 @@ func (ec *executionContext) marshalOWeekday2ᚕstockbridgeᚋgraphᚋmodelᚐWee
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOWooCommerceStoreInput2ᚖstockbridgeᚋgraphᚋmodelᚐWooCommerceStoreInput(ctx context.Context, v any) (*model.WooCommerceStoreInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputWooCommerceStoreInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/channel"
 	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/warehouse/fileexchange"
@@ -30,20 +31,96 @@ type WarehouseSettings interface {
 // Which activities to list. All that is given must hold.
 type ActivityWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those of this product or warehouse SKU, compared exactly.
-	SKU *string `json:"sku,omitempty"`
+	SKU *string `json:"sku,omitempty,omitzero"`
 	// Those under this channel SKU, compared exactly.
-	ChannelSKU *string `json:"channelSku,omitempty"`
+	ChannelSKU *string `json:"channelSku,omitempty,omitzero"`
 	// Those of this store.
-	StoreID *string `json:"storeId,omitempty"`
+	StoreID *string `json:"storeId,omitempty,omitzero"`
 	// Those of this warehouse.
-	WarehouseID *string `json:"warehouseId,omitempty"`
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
 	// Those of this run.
-	RunID *string `json:"runId,omitempty"`
+	RunID *string `json:"runId,omitempty,omitzero"`
 	// Those of these kinds; none match an empty list.
-	Kinds []enum.ActivityKind `json:"kinds,omitempty"`
+	Kinds []enum.ActivityKind `json:"kinds,omitempty,omitzero"`
 }
+
+// A seller's account at Amazon, by an application that the seller authorised with the role Product Listing.
+type AmazonStoreInput struct {
+	// The seller's id (merchant token).
+	SellerID string `json:"sellerId"`
+	// The ids of the marketplaces to sell on: `ATVPDKIKX0DER` for the United States.
+	MarketplaceIds []string `json:"marketplaceIds"`
+	// The region the marketplaces belong to.
+	Region *AmazonRegion `json:"region,omitempty,omitzero"`
+	// The application's client id for Login with Amazon.
+	ClientID string `json:"clientId"`
+	// The application's client secret. Kept encrypted, never shown. Null forgets it.
+	ClientSecret graphql.Omittable[*string] `json:"clientSecret,omitempty,omitzero"`
+	// The refresh token that the seller's authorisation gave. Kept encrypted, never shown. Null forgets it.
+	RefreshToken graphql.Omittable[*string] `json:"refreshToken,omitempty,omitzero"`
+	// The fulfilment channel whose quantity is set. DEFAULT is the seller's own.
+	FulfillmentChannelCode *string `json:"fulfillmentChannelCode,omitempty,omitzero"`
+	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+	// Another address to fetch tokens from, for tests against a stand-in. Left out: Amazon's own.
+	TokenEndpoint *string `json:"tokenEndpoint,omitempty,omitzero"`
+}
+
+// Settings of a seller's account at Amazon.
+type AmazonStoreSettings struct {
+	// The seller's id.
+	SellerID string `json:"sellerId"`
+	// The ids of the marketplaces.
+	MarketplaceIds []string `json:"marketplaceIds"`
+	// The region the marketplaces belong to.
+	Region AmazonRegion `json:"region"`
+	// The application's client id.
+	ClientID string `json:"clientId"`
+	// Whether a client secret is stored.
+	HasClientSecret bool `json:"hasClientSecret"`
+	// Whether a refresh token is stored.
+	HasRefreshToken bool `json:"hasRefreshToken"`
+	// The fulfilment channel whose quantity is set.
+	FulfillmentChannelCode string `json:"fulfillmentChannelCode"`
+	// The address of the API where it is not the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+	// Where tokens are fetched where that is not Amazon's own address.
+	TokenEndpoint *string `json:"tokenEndpoint,omitempty,omitzero"`
+}
+
+func (AmazonStoreSettings) IsStoreSettings() {}
+
+// A BigCommerce store, by an API account with the scopes Inventory (modify) and Store locations (read-only).
+type BigCommerceStoreInput struct {
+	// The store's hash: what follows `/stores/` in the API path.
+	StoreHash string `json:"storeHash"`
+	// The API account's access token. Kept encrypted, never shown. Null forgets it.
+	AccessToken graphql.Omittable[*string] `json:"accessToken,omitempty,omitzero"`
+	// The location that levels without one go to. Left out: the store's only location.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own.
+	QuantitySemantics *channel.Semantics `json:"quantitySemantics,omitempty,omitzero"`
+	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+// Settings of a BigCommerce store.
+type BigCommerceStoreSettings struct {
+	// The store's hash.
+	StoreHash string `json:"storeHash"`
+	// Whether an access token is stored.
+	HasAccessToken bool `json:"hasAccessToken"`
+	// The location that levels without one go to; null for the store's only one.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for.
+	QuantitySemantics channel.Semantics `json:"quantitySemantics"`
+	// The address of the API where it is not the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+func (BigCommerceStoreSettings) IsStoreSettings() {}
 
 // One part of a bundle.
 type BundleComponentInput struct {
@@ -70,7 +147,7 @@ type CancelSyncInput struct {
 // What came of `cancelSync`.
 type CancelSyncPayload struct {
 	// The run, which ends as CANCELED as soon as it can; null where it failed.
-	Run *ent.SyncRun `json:"run,omitempty"`
+	Run *ent.SyncRun `json:"run,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -78,11 +155,11 @@ type CancelSyncPayload struct {
 // Which imports; all that is given must hold.
 type CatalogImportWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those of this kind.
-	Kind *enum.ImportKind `json:"kind,omitempty"`
+	Kind *enum.ImportKind `json:"kind,omitempty,omitzero"`
 	// Those of this status.
-	Status *enum.ImportStatus `json:"status,omitempty"`
+	Status *enum.ImportStatus `json:"status,omitempty,omitzero"`
 }
 
 // Something in a merchant's settings that is about to go wrong. What it concerns is linked; links that do not bear on its kind are null.
@@ -90,87 +167,87 @@ type CatalogProblem struct {
 	// What is wrong.
 	Kind database.CatalogProblemKind `json:"kind"`
 	// The SKU it is about; of a channel SKU, that. Null where it is about none.
-	SKU *string `json:"sku,omitempty"`
+	SKU *string `json:"sku,omitempty,omitzero"`
 	// SKU_LOOKS_ALIKE: another SKU of the merchant that looks like it.
-	OtherSKU *string `json:"otherSku,omitempty"`
+	OtherSKU *string `json:"otherSku,omitempty,omitzero"`
 	// What is wrong and how to mend it, in English.
 	Message string `json:"message"`
 	// The product that no warehouse reports, or that is listed.
-	Product *ent.Product `json:"product,omitempty"`
+	Product *ent.Product `json:"product,omitempty,omitzero"`
 	// The bundle whose component it is.
-	Bundle *ent.Product `json:"bundle,omitempty"`
+	Bundle *ent.Product `json:"bundle,omitempty,omitzero"`
 	// The listing.
-	Listing *ent.Listing `json:"listing,omitempty"`
+	Listing *ent.Listing `json:"listing,omitempty,omitzero"`
 	// The store.
-	Store *ent.Store `json:"store,omitempty"`
+	Store *ent.Store `json:"store,omitempty,omitzero"`
 	// The warehouse whose stock is split.
-	Warehouse *ent.Warehouse `json:"warehouse,omitempty"`
+	Warehouse *ent.Warehouse `json:"warehouse,omitempty,omitzero"`
 	// The strategy.
-	PartitionStrategy *ent.PartitionStrategy `json:"partitionStrategy,omitempty"`
+	PartitionStrategy *ent.PartitionStrategy `json:"partitionStrategy,omitempty,omitzero"`
 }
 
 // How the status of a channel level is matched. All operators given must hold.
 type ChannelLevelStatusFilter struct {
 	// Is this status.
-	Eq *enum.LevelStatus `json:"eq,omitempty"`
+	Eq *enum.LevelStatus `json:"eq,omitempty,omitzero"`
 	// Is one of these; none match an empty list.
-	In []enum.LevelStatus `json:"in,omitempty"`
+	In []enum.LevelStatus `json:"in,omitempty,omitzero"`
 }
 
 // Which channel levels to list. All that is given must hold.
 type ChannelLevelWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those of this store.
-	StoreID *string `json:"storeId,omitempty"`
+	StoreID *string `json:"storeId,omitempty,omitzero"`
 	// Those at this location of a store.
-	LocationID *string `json:"locationId,omitempty"`
+	LocationID *string `json:"locationId,omitempty,omitzero"`
 	// Those of this listing.
-	ListingID *string `json:"listingId,omitempty"`
+	ListingID *string `json:"listingId,omitempty,omitzero"`
 	// By the SKU that the store knows.
-	ChannelSKU *StringFilter `json:"channelSku,omitempty"`
+	ChannelSKU *StringFilter `json:"channelSku,omitempty,omitzero"`
 	// By the product or warehouse SKU.
-	SKU *StringFilter `json:"sku,omitempty"`
+	SKU *StringFilter `json:"sku,omitempty,omitzero"`
 	// By status.
-	Status *ChannelLevelStatusFilter `json:"status,omitempty"`
+	Status *ChannelLevelStatusFilter `json:"status,omitempty,omitzero"`
 }
 
 // Which connections to list. All that is given must hold.
 type ConnectionWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those of this warehouse.
-	WarehouseID *string `json:"warehouseId,omitempty"`
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
 	// Those to this store.
-	StoreID *string `json:"storeId,omitempty"`
+	StoreID *string `json:"storeId,omitempty,omitzero"`
 	// By name.
-	Name *StringFilter `json:"name,omitempty"`
+	Name *StringFilter `json:"name,omitempty,omitzero"`
 	// Those that are switched on, or off.
-	Enabled *bool `json:"enabled,omitempty"`
+	Enabled *bool `json:"enabled,omitempty,omitzero"`
 	// Those whose inventory is enabled, or not.
-	InventoryEnabled *bool `json:"inventoryEnabled,omitempty"`
+	InventoryEnabled *bool `json:"inventoryEnabled,omitempty,omitzero"`
 }
 
 // A connection to add.
 type CreateConnectionInput struct {
 	// Its name, up to 255 characters. Left out: the names of the warehouse and the store.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 	// The warehouse that stock comes from.
 	WarehouseID string `json:"warehouseId"`
 	// The store of the same merchant that stock goes to.
 	StoreID string `json:"storeId"`
 	// Where its store stands when a warehouse's stock is split: lower is first, then the older connection.
-	Priority *int64 `json:"priority,omitempty"`
+	Priority *int64 `json:"priority,omitempty,omitzero"`
 	// The IANA time zone of its schedules, such as `Europe/Berlin`.
-	TimeZone *string `json:"timeZone,omitempty"`
+	TimeZone *string `json:"timeZone,omitempty,omitzero"`
 	// Whether levels that the warehouse reports by itself are pushed at once.
-	PushOnChange *bool `json:"pushOnChange,omitempty"`
+	PushOnChange *bool `json:"pushOnChange,omitempty,omitzero"`
 }
 
 // What came of `createConnection`.
 type CreateConnectionPayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -182,27 +259,27 @@ type CreateListingInput struct {
 	// The SKU of a product of the same merchant.
 	SKU string `json:"sku"`
 	// The SKU that the store knows, up to 255 bytes, unlike any other listing's of the store. Left out: the product's SKU.
-	ChannelSKU *string `json:"channelSku,omitempty"`
+	ChannelSKU *string `json:"channelSku,omitempty,omitzero"`
 	// Whether stock is sent for it.
-	InventoryEnabled *bool `json:"inventoryEnabled,omitempty"`
+	InventoryEnabled *bool `json:"inventoryEnabled,omitempty,omitzero"`
 	// The most the store is to show, per location, 0 or more. Left out: no bound.
-	MaxQuantity *int64 `json:"maxQuantity,omitempty"`
+	MaxQuantity *int64 `json:"maxQuantity,omitempty,omitzero"`
 	// The name it has there, up to 255 characters.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 	// The price it has there, in the store's currency.
-	Price *string `json:"price,omitempty"`
+	Price *string `json:"price,omitempty,omitzero"`
 	// What it weighs, with the unit, up to 32 characters.
-	Weight *string `json:"weight,omitempty"`
+	Weight *string `json:"weight,omitempty,omitzero"`
 	// Where the picture is that it has there.
-	ImageURL *string `json:"imageUrl,omitempty"`
+	ImageURL *string `json:"imageUrl,omitempty,omitzero"`
 	// The text it has there.
-	Description *string `json:"description,omitempty"`
+	Description *string `json:"description,omitempty,omitzero"`
 }
 
 // What came of `createListing`.
 type CreateListingPayload struct {
 	// The listing, null where it failed.
-	Listing *ent.Listing `json:"listing,omitempty"`
+	Listing *ent.Listing `json:"listing,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -218,7 +295,7 @@ type CreateMerchantInput struct {
 // What came of `createMerchant`.
 type CreateMerchantPayload struct {
 	// The merchant, null where it failed.
-	Merchant *ent.Merchant `json:"merchant,omitempty"`
+	Merchant *ent.Merchant `json:"merchant,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -230,23 +307,23 @@ type CreatePartitionStrategyInput struct {
 	// Its name, up to 255 characters, unlike any other strategy's of the warehouse.
 	Name string `json:"name"`
 	// What to set aside before splitting. Left out: nothing.
-	Buffer *PartitionBufferInput `json:"buffer,omitempty"`
+	Buffer *PartitionBufferInput `json:"buffer,omitempty,omitzero"`
 	// With less than this left to split every store gets 0.
-	MinimumDistributable *int64 `json:"minimumDistributable,omitempty"`
+	MinimumDistributable *int64 `json:"minimumDistributable,omitempty,omitzero"`
 	// How what is left is split.
-	Distribution *enum.Distribution `json:"distribution,omitempty"`
+	Distribution *enum.Distribution `json:"distribution,omitempty,omitzero"`
 	// Where units go that an EQUAL or WEIGHTED split leaves over.
-	Remainder *enum.Remainder `json:"remainder,omitempty"`
+	Remainder *enum.Remainder `json:"remainder,omitempty,omitzero"`
 	// What it says of stores, one by one; those left out take part by the defaults.
-	Shares []*PartitionShareInput `json:"shares,omitempty"`
+	Shares []*PartitionShareInput `json:"shares,omitempty,omitzero"`
 	// Whether it applies from now on, in place of the one that does.
-	Active *bool `json:"active,omitempty"`
+	Active *bool `json:"active,omitempty,omitzero"`
 }
 
 // What came of `createPartitionStrategy`.
 type CreatePartitionStrategyPayload struct {
 	// The strategy, null where it failed.
-	PartitionStrategy *ent.PartitionStrategy `json:"partitionStrategy,omitempty"`
+	PartitionStrategy *ent.PartitionStrategy `json:"partitionStrategy,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -260,19 +337,19 @@ type CreateProductInput struct {
 	// The SKU, up to 255 bytes, unlike any other product's of the merchant. White space around it is dropped.
 	SKU string `json:"sku"`
 	// Its name, up to 255 characters.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 	// Its bar code, up to 64 characters.
-	UPC *string `json:"upc,omitempty"`
+	UPC *string `json:"upc,omitempty,omitzero"`
 	// Where a picture of it is.
-	ImageURL *string `json:"imageUrl,omitempty"`
+	ImageURL *string `json:"imageUrl,omitempty,omitzero"`
 	// What it is made of, for a bundle: two units or more in total, none of them bundles.
-	Components []*BundleComponentInput `json:"components,omitempty"`
+	Components []*BundleComponentInput `json:"components,omitempty,omitzero"`
 }
 
 // What came of `createProduct`.
 type CreateProductPayload struct {
 	// The product, null where it failed.
-	Product *ent.Product `json:"product,omitempty"`
+	Product *ent.Product `json:"product,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -288,19 +365,19 @@ type CreateStoreInput struct {
 	// How it is reached.
 	Platform *StorePlatformInput `json:"platform"`
 	// Which SKUs it receives where no limit matches.
-	Scope *enum.StoreScope `json:"scope,omitempty"`
+	Scope *enum.StoreScope `json:"scope,omitempty,omitzero"`
 	// Which SKUs it receives: the first limit that matches decides, else `scope`.
-	Limits []*StoreLimitInput `json:"limits,omitempty"`
+	Limits []*StoreLimitInput `json:"limits,omitempty,omitzero"`
 	// What it goes on showing of a level that is held back.
-	OnExclude *enum.OnExclude `json:"onExclude,omitempty"`
+	OnExclude *enum.OnExclude `json:"onExclude,omitempty,omitzero"`
 	// Its locations that show stock of their own.
-	Locations []*StoreLocationInput `json:"locations,omitempty"`
+	Locations []*StoreLocationInput `json:"locations,omitempty,omitzero"`
 }
 
 // What came of `createStore`.
 type CreateStorePayload struct {
 	// The store, null where it failed.
-	Store *ent.Store `json:"store,omitempty"`
+	Store *ent.Store `json:"store,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -312,21 +389,21 @@ type CreateTokenInput struct {
 	// What it allows.
 	Role enum.Role `json:"role"`
 	// The merchants it is for: one or more for OPERATOR and PARTNER, none for ADMIN.
-	MerchantIds []string `json:"merchantIds,omitempty"`
+	MerchantIds []string `json:"merchantIds,omitempty,omitzero"`
 	// From when on it is useless, in the future. Left out: never.
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	ExpiresAt *time.Time `json:"expiresAt,omitempty,omitzero"`
 	// The documents that the token is for, up to 1,000: the SHA-256 of the exact text of each, in 64 hexadecimal digits. Any
 	// other is refused with `DOCUMENT_NOT_ALLOWED`, however it is sent, and so are `/export` and `/metrics`. Left out: any
 	// document. It cannot be changed later.
-	Documents []string `json:"documents,omitempty"`
+	Documents []string `json:"documents,omitempty,omitzero"`
 }
 
 // What came of `createToken`.
 type CreateTokenPayload struct {
 	// The token, null where it failed.
-	Token *ent.Token `json:"token,omitempty"`
+	Token *ent.Token `json:"token,omitempty,omitzero"`
 	// What to send as `Authorization: Bearer …`. It is shown this once and not kept.
-	Secret *string `json:"secret,omitempty"`
+	Secret *string `json:"secret,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -340,17 +417,17 @@ type CreateWarehouseInput struct {
 	// How it is reached.
 	Platform *WarehousePlatformInput `json:"platform"`
 	// Which reported figure its stock is read from.
-	QuantitySource *enum.QuantitySource `json:"quantitySource,omitempty"`
+	QuantitySource *enum.QuantitySource `json:"quantitySource,omitempty,omitzero"`
 	// What becomes of a SKU that a complete report no longer names.
-	MissingSKUPolicy *enum.MissingSKUPolicy `json:"missingSkuPolicy,omitempty"`
+	MissingSKUPolicy *enum.MissingSKUPolicy `json:"missingSkuPolicy,omitempty,omitzero"`
 	// Hold a complete report that would lower more than this percentage (0 to 100) of the known SKUs to zero.
-	MaxDropPercent *int64 `json:"maxDropPercent,omitempty"`
+	MaxDropPercent *int64 `json:"maxDropPercent,omitempty,omitzero"`
 }
 
 // What came of `createWarehouse`.
 type CreateWarehousePayload struct {
 	// The warehouse, null where it failed.
-	Warehouse *ent.Warehouse `json:"warehouse,omitempty"`
+	Warehouse *ent.Warehouse `json:"warehouse,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -364,7 +441,7 @@ type DeleteConnectionInput struct {
 // What came of `deleteConnection`.
 type DeleteConnectionPayload struct {
 	// The id that is no more, null where it failed.
-	DeletedID *string `json:"deletedId,omitempty"`
+	DeletedID *string `json:"deletedId,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -380,7 +457,7 @@ type DeleteListingInput struct {
 // What came of `deleteListing`.
 type DeleteListingPayload struct {
 	// The id that is no more, null where it failed.
-	DeletedID *string `json:"deletedId,omitempty"`
+	DeletedID *string `json:"deletedId,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -396,7 +473,7 @@ type DeleteMerchantInput struct {
 // What came of `deleteMerchant`.
 type DeleteMerchantPayload struct {
 	// The id that is no more, null where it failed.
-	DeletedID *string `json:"deletedId,omitempty"`
+	DeletedID *string `json:"deletedId,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -410,7 +487,7 @@ type DeletePartitionStrategyInput struct {
 // What came of `deletePartitionStrategy`.
 type DeletePartitionStrategyPayload struct {
 	// The id that is no more, null where it failed.
-	DeletedID *string `json:"deletedId,omitempty"`
+	DeletedID *string `json:"deletedId,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -426,7 +503,7 @@ type DeleteProductInput struct {
 // What came of `deleteProduct`.
 type DeleteProductPayload struct {
 	// The id that is no more, null where it failed.
-	DeletedID *string `json:"deletedId,omitempty"`
+	DeletedID *string `json:"deletedId,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -442,7 +519,7 @@ type DeleteStoreInput struct {
 // What came of `deleteStore`.
 type DeleteStorePayload struct {
 	// The id that is no more, null where it failed.
-	DeletedID *string `json:"deletedId,omitempty"`
+	DeletedID *string `json:"deletedId,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -458,7 +535,7 @@ type DeleteWarehouseInput struct {
 // What came of `deleteWarehouse`.
 type DeleteWarehousePayload struct {
 	// The id that is no more, null where it failed.
-	DeletedID *string `json:"deletedId,omitempty"`
+	DeletedID *string `json:"deletedId,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -474,7 +551,7 @@ type DisableConnectionInput struct {
 // What came of `disableConnection`.
 type DisableConnectionPayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -490,7 +567,7 @@ type DisableInventoryInput struct {
 // What came of `disableInventory`.
 type DisableInventoryPayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -506,7 +583,7 @@ type EnableConnectionInput struct {
 // What came of `enableConnection`.
 type EnableConnectionPayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -518,15 +595,15 @@ type EnableInventoryInput struct {
 	// The connection's id.
 	ConnectionID string `json:"connectionId"`
 	// Whether to begin with a Full Sync.
-	StartFullSync *bool `json:"startFullSync,omitempty"`
+	StartFullSync *bool `json:"startFullSync,omitempty,omitzero"`
 }
 
 // What came of `enableInventory`.
 type EnableInventoryPayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// The Full Sync that was started; null where none was.
-	Run *ent.SyncRun `json:"run,omitempty"`
+	Run *ent.SyncRun `json:"run,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -536,13 +613,13 @@ type EnableInventoryPayload struct {
 // What a warehouse reported of a SKU at one facility.
 type ExplainedFigures struct {
 	// The facility; null for reports that name none.
-	Facility *string `json:"facility,omitempty"`
+	Facility *string `json:"facility,omitempty,omitzero"`
 	// Units available; null where that is not reported.
-	Available *int64 `json:"available,omitempty"`
+	Available *int64 `json:"available,omitempty,omitzero"`
 	// Units on hand; null where that is not reported.
-	OnHand *int64 `json:"onHand,omitempty"`
+	OnHand *int64 `json:"onHand,omitempty,omitzero"`
 	// Units committed; null where that is not reported.
-	Committed *int64 `json:"committed,omitempty"`
+	Committed *int64 `json:"committed,omitempty,omitzero"`
 	// Units that count.
 	Figure int64 `json:"figure"`
 }
@@ -552,11 +629,11 @@ type ExplainedStock struct {
 	// The SKU, a component's where the level is of a bundle.
 	SKU string `json:"sku"`
 	// Units that one bundle holds; null where the level is of no bundle.
-	PerBundle *int64 `json:"perBundle,omitempty"`
+	PerBundle *int64 `json:"perBundle,omitempty,omitzero"`
 	// Units the store gets: the sum over `units`.
 	Share int64 `json:"share"`
 	// How many bundles the share makes; null where the level is of no bundle.
-	Bundles *int64 `json:"bundles,omitempty"`
+	Bundles *int64 `json:"bundles,omitempty,omitzero"`
 	// Whether no component of the bundle makes fewer.
 	Limiting bool `json:"limiting"`
 	// The units of partition that feed the level. Empty where nothing is reported.
@@ -566,7 +643,7 @@ type ExplainedStock struct {
 // One unit of partition: all that a warehouse has of a SKU, or one facility of it.
 type ExplainedUnit struct {
 	// The facility; null where the unit is the whole warehouse, or of reports that name no facility.
-	Facility *string `json:"facility,omitempty"`
+	Facility *string `json:"facility,omitempty,omitzero"`
 	// Whether the unit is the whole warehouse.
 	Whole bool `json:"whole"`
 	// What was reported.
@@ -585,41 +662,75 @@ type ExplainedUnit struct {
 	Share int64 `json:"share"`
 }
 
+// A customer's stock at Extensiv 3PL Warehouse Manager.
+type ExtensivWarehouseInput struct {
+	// The client id of the API credentials.
+	ClientID string `json:"clientId"`
+	// The client secret of the API credentials. Kept encrypted, never shown. Null forgets it.
+	ClientSecret graphql.Omittable[*string] `json:"clientSecret,omitempty,omitzero"`
+	// The login, or its number, that tokens are given for (`user_login`).
+	UserLogin string `json:"userLogin"`
+	// The customer whose stock counts, as the 3PL numbers it. Left out: all that the login may see.
+	CustomerID *string `json:"customerId,omitempty,omitzero"`
+	// The facility whose stock counts, as the 3PL numbers it. Left out: all of them.
+	FacilityID *string `json:"facilityId,omitempty,omitzero"`
+	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+// Settings of an account at Extensiv 3PL Warehouse Manager.
+type ExtensivWarehouseSettings struct {
+	// The client id.
+	ClientID string `json:"clientId"`
+	// Whether a client secret is stored.
+	HasClientSecret bool `json:"hasClientSecret"`
+	// The login that tokens are given for.
+	UserLogin string `json:"userLogin"`
+	// The customer whose stock counts; null for all that the login may see.
+	CustomerID *string `json:"customerId,omitempty,omitzero"`
+	// The facility whose stock counts; null for all.
+	FacilityID *string `json:"facilityId,omitempty,omitzero"`
+	// The address of the API where it is not the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+func (ExtensivWarehouseSettings) IsWarehouseSettings() {}
+
 // Where in a CSV file each part of a level stands: the name of a header column, or a position from 1 in files without header.
 type FileColumns struct {
 	// The SKU.
-	SKU *string `json:"sku,omitempty"`
+	SKU *string `json:"sku,omitempty,omitzero"`
 	// Available units.
-	Available *string `json:"available,omitempty"`
+	Available *string `json:"available,omitempty,omitzero"`
 	// Units on hand.
-	OnHand *string `json:"onHand,omitempty"`
+	OnHand *string `json:"onHand,omitempty,omitzero"`
 	// Committed units.
-	Committed *string `json:"committed,omitempty"`
+	Committed *string `json:"committed,omitempty,omitzero"`
 	// The facility.
-	Facility *string `json:"facility,omitempty"`
+	Facility *string `json:"facility,omitempty,omitzero"`
 	// When the warehouse last changed the level.
-	UpdatedAt *string `json:"updatedAt,omitempty"`
+	UpdatedAt *string `json:"updatedAt,omitempty,omitzero"`
 	// What the first cell of a row says that counts.
-	RecordType *string `json:"recordType,omitempty"`
+	RecordType *string `json:"recordType,omitempty,omitzero"`
 }
 
 // Where in a CSV file each part of a level stands. Each is the name of a header column, matched without case, spaces, `_` and `-`, or `-` for none.
 // For files without header they are positions from 1 instead, and what is left out is not read.
 type FileColumnsInput struct {
 	// The SKU. Default: sku, item or itemsku.
-	SKU *string `json:"sku,omitempty"`
+	SKU *string `json:"sku,omitempty,omitzero"`
 	// Available units. Default: available, quantity, qty or availablequantity.
-	Available *string `json:"available,omitempty"`
+	Available *string `json:"available,omitempty,omitzero"`
 	// Units on hand. Default: onhand or quantityonhand.
-	OnHand *string `json:"onHand,omitempty"`
+	OnHand *string `json:"onHand,omitempty,omitzero"`
 	// Committed units. Default: committed or allocated.
-	Committed *string `json:"committed,omitempty"`
+	Committed *string `json:"committed,omitempty,omitzero"`
 	// The facility. Default: facility, facilityid, warehouse or location.
-	Facility *string `json:"facility,omitempty"`
+	Facility *string `json:"facility,omitempty,omitzero"`
 	// When the warehouse last changed the level. Default: updatedat.
-	UpdatedAt *string `json:"updatedAt,omitempty"`
+	UpdatedAt *string `json:"updatedAt,omitempty,omitzero"`
 	// What the first cell of a row must say to count, `IN` for instance, in files that tell kinds of rows apart by it.
-	RecordType *string `json:"recordType,omitempty"`
+	RecordType *string `json:"recordType,omitempty,omitzero"`
 }
 
 // A directory that a store takes CSV files from (`in/inv_*.csv` below it).
@@ -628,16 +739,16 @@ type FileExchangeStoreInput struct {
 	// `/~/dir` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
-	Username *string `json:"username,omitempty"`
+	Username *string `json:"username,omitempty,omitzero"`
 	// The password. Kept encrypted, never shown. Null forgets it.
-	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	Password graphql.Omittable[*string] `json:"password,omitempty,omitzero"`
 	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it.
-	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
+	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty,omitzero"`
 	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
-	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty"`
+	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty,omitzero"`
 	// What the server must show. SFTP: its host key as `known_hosts` writes it (`ssh-ed25519 AAAA…`), or a fingerprint (`SHA256:…`); left out or null, the one shown at first use is pinned.
 	// FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
-	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
+	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty,omitzero"`
 }
 
 // Settings of a store that takes CSV files.
@@ -645,7 +756,7 @@ type FileExchangeStoreSettings struct {
 	// The directory, without password.
 	URL string `json:"url"`
 	// Whom to sign in as; null where the URL says, or nobody is asked.
-	Username *string `json:"username,omitempty"`
+	Username *string `json:"username,omitempty,omitzero"`
 	// Whether a password is stored.
 	HasPassword bool `json:"hasPassword"`
 	// Whether a private key is stored.
@@ -653,7 +764,7 @@ type FileExchangeStoreSettings struct {
 	// Whether a passphrase of the private key is stored.
 	HasPassphrase bool `json:"hasPassphrase"`
 	// The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none.
-	HostKey *string `json:"hostKey,omitempty"`
+	HostKey *string `json:"hostKey,omitempty,omitzero"`
 }
 
 func (FileExchangeStoreSettings) IsStoreSettings() {}
@@ -664,24 +775,24 @@ type FileExchangeWarehouseInput struct {
 	// `/~/dir` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
-	Username *string `json:"username,omitempty"`
+	Username *string `json:"username,omitempty,omitzero"`
 	// The password. Kept encrypted, never shown. Null forgets it.
-	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	Password graphql.Omittable[*string] `json:"password,omitempty,omitzero"`
 	// A private key for SFTP, as OpenSSH or PEM text. Kept encrypted, never shown. Null forgets it.
-	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty"`
+	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty,omitzero"`
 	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
-	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty"`
+	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty,omitzero"`
 	// What the server must show. SFTP: its host key as `known_hosts` writes it (`ssh-ed25519 AAAA…`), or a fingerprint (`SHA256:…`); left out or null, the one shown at first use is pinned.
 	// FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
-	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty"`
+	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty,omitzero"`
 	// Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level.
-	Complete *bool `json:"complete,omitempty"`
+	Complete *bool `json:"complete,omitempty,omitzero"`
 	// Where in a file each part of a level stands, where the defaults do not fit.
-	Columns *FileColumnsInput `json:"columns,omitempty"`
+	Columns *FileColumnsInput `json:"columns,omitempty,omitzero"`
 	// What is done with a file once it is recorded.
-	AfterImport *fileexchange.AfterImport `json:"afterImport,omitempty"`
+	AfterImport *fileexchange.AfterImport `json:"afterImport,omitempty,omitzero"`
 	// Which files are reports: a directory and a pattern for names in it, with `*`, `?` and `[a-z]`.
-	Files *string `json:"files,omitempty"`
+	Files *string `json:"files,omitempty,omitzero"`
 }
 
 // Settings of a warehouse that leaves CSV files.
@@ -689,7 +800,7 @@ type FileExchangeWarehouseSettings struct {
 	// The directory, without password.
 	URL string `json:"url"`
 	// Whom to sign in as; null where the URL says, or nobody is asked.
-	Username *string `json:"username,omitempty"`
+	Username *string `json:"username,omitempty,omitzero"`
 	// Whether a password is stored.
 	HasPassword bool `json:"hasPassword"`
 	// Whether a private key is stored.
@@ -697,11 +808,11 @@ type FileExchangeWarehouseSettings struct {
 	// Whether a passphrase of the private key is stored.
 	HasPassphrase bool `json:"hasPassphrase"`
 	// The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none.
-	HostKey *string `json:"hostKey,omitempty"`
+	HostKey *string `json:"hostKey,omitempty,omitzero"`
 	// Whether a file names every SKU the warehouse has.
 	Complete bool `json:"complete"`
 	// Where in a file each part of a level stands; null where the defaults do.
-	Columns *FileColumns `json:"columns,omitempty"`
+	Columns *FileColumns `json:"columns,omitempty,omitzero"`
 	// What is done with a file once it is recorded.
 	AfterImport fileexchange.AfterImport `json:"afterImport"`
 	// Which files are reports: a directory and a pattern for names in it.
@@ -715,15 +826,15 @@ type HTTPStoreInput struct {
 	// Where levels are sent: `https://…`.
 	URL string `json:"url"`
 	// A bearer token. Kept encrypted, never shown. Null forgets it.
-	Token graphql.Omittable[*string] `json:"token,omitempty"`
+	Token graphql.Omittable[*string] `json:"token,omitempty,omitzero"`
 	// A secret that bodies are signed with (`X-Stockbridge-Signature`). Kept encrypted, never shown. Null forgets it.
-	SigningSecret graphql.Omittable[*string] `json:"signingSecret,omitempty"`
+	SigningSecret graphql.Omittable[*string] `json:"signingSecret,omitempty,omitzero"`
 	// Levels per request, 1 to 10,000.
-	BatchSize *int64 `json:"batchSize,omitempty"`
+	BatchSize *int64 `json:"batchSize,omitempty,omitzero"`
 	// Requests under way at once, 1 to 64.
-	Concurrency *int64 `json:"concurrency,omitempty"`
+	Concurrency *int64 `json:"concurrency,omitempty,omitzero"`
 	// Requests per second, up to 1,000. Left out: no bound but what the store asks for.
-	RequestsPerSecond *float64 `json:"requestsPerSecond,omitempty"`
+	RequestsPerSecond *float64 `json:"requestsPerSecond,omitempty,omitzero"`
 }
 
 // Settings of a store that takes JSON over HTTP.
@@ -739,7 +850,7 @@ type HTTPStoreSettings struct {
 	// Requests under way at once.
 	Concurrency int64 `json:"concurrency"`
 	// Requests per second; null for no bound.
-	RequestsPerSecond *float64 `json:"requestsPerSecond,omitempty"`
+	RequestsPerSecond *float64 `json:"requestsPerSecond,omitempty,omitzero"`
 }
 
 func (HTTPStoreSettings) IsStoreSettings() {}
@@ -749,7 +860,7 @@ type HTTPWarehouseInput struct {
 	// Where levels are asked for: `https://…`.
 	URL string `json:"url"`
 	// A bearer token. Kept encrypted, never shown. Null forgets it.
-	Token graphql.Omittable[*string] `json:"token,omitempty"`
+	Token graphql.Omittable[*string] `json:"token,omitempty,omitzero"`
 }
 
 // Settings of a warehouse that answers with JSON over HTTP.
@@ -775,9 +886,9 @@ type ImportCatalogInput struct {
 	// Whether to check and count everything and write nothing.
 	DryRun bool `json:"dryRun"`
 	// The file. Give this or `text`.
-	File *graphql.Upload `json:"file,omitempty"`
+	File *graphql.Upload `json:"file,omitempty,omitzero"`
 	// What the file says, for a few rows without a file.
-	Text *string `json:"text,omitempty"`
+	Text *string `json:"text,omitempty,omitzero"`
 	// Whether to answer when the import has ended, or 10 s have passed, and not at once. It goes on in any case.
 	Wait bool `json:"wait"`
 }
@@ -785,7 +896,7 @@ type ImportCatalogInput struct {
 // What came of an import.
 type ImportCatalogPayload struct {
 	// The import, which may still be running; null where it could not begin. What is wrong with the file or its rows is told here.
-	Import *ent.CatalogImport `json:"import,omitempty"`
+	Import *ent.CatalogImport `json:"import,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was begun.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -797,7 +908,7 @@ type InventoryItemAsOf struct {
 	// Whether all activities since are still kept. Where not, what is left tells as far as it goes.
 	Complete bool `json:"complete"`
 	// From when on activities are kept; null where none were removed, or none are left.
-	KeptSince *time.Time `json:"keptSince,omitempty"`
+	KeptSince *time.Time `json:"keptSince,omitempty,omitzero"`
 	// What counted at the warehouses.
 	WarehouseLevels []*WarehouseLevelAsOf `json:"warehouseLevels"`
 	// What stores should have shown: under its own or a translated SKU, and as a part of bundles.
@@ -807,7 +918,7 @@ type InventoryItemAsOf struct {
 // Which changes to tell. All that is given must hold.
 type LevelChangeWhere struct {
 	// Those of this store.
-	StoreID *string `json:"storeId,omitempty"`
+	StoreID *string `json:"storeId,omitempty,omitzero"`
 }
 
 // The levels of a SKU through time.
@@ -819,7 +930,7 @@ type LevelHistory struct {
 	// Whether all activities of that time are still kept. Where not, what is left tells as far as it goes.
 	Complete bool `json:"complete"`
 	// From when on activities are kept; null where none were removed, or none are left.
-	KeptSince *time.Time `json:"keptSince,omitempty"`
+	KeptSince *time.Time `json:"keptSince,omitempty,omitzero"`
 	// At the warehouses, a series for each facility.
 	WarehouseLevels []*WarehouseLevelSeries `json:"warehouseLevels"`
 	// At the stores, a series for each location and channel SKU.
@@ -831,11 +942,11 @@ type LevelPoint struct {
 	// Where the bucket ends, which belongs to it; it begins after the end of the one before.
 	At time.Time `json:"at"`
 	// Units at its end; null where there was no level yet, it was held back, or the time is still to come.
-	Value *int64 `json:"value,omitempty"`
+	Value *int64 `json:"value,omitempty,omitzero"`
 	// The fewest units within it, those it began with included; null where there were none to speak of.
-	Min *int64 `json:"min,omitempty"`
+	Min *int64 `json:"min,omitempty,omitzero"`
 	// The most units within it, those it began with included; null where there were none to speak of.
-	Max *int64 `json:"max,omitempty"`
+	Max *int64 `json:"max,omitempty,omitzero"`
 	// Whether the level was held back at its end.
 	Excluded bool `json:"excluded"`
 }
@@ -843,27 +954,27 @@ type LevelPoint struct {
 // What is to be done to a listing, for a preview.
 type ListingPreviewInput struct {
 	// As in `createListing`.
-	Create *CreateListingInput `json:"create,omitempty"`
+	Create *CreateListingInput `json:"create,omitempty,omitzero"`
 	// As in `updateListing`.
-	Update *UpdateListingInput `json:"update,omitempty"`
+	Update *UpdateListingInput `json:"update,omitempty,omitzero"`
 	// As in `deleteListing`.
-	Delete *DeleteListingInput `json:"delete,omitempty"`
+	Delete *DeleteListingInput `json:"delete,omitempty,omitzero"`
 }
 
 // Which listings to list. All that is given must hold.
 type ListingWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those on this store.
-	StoreID *string `json:"storeId,omitempty"`
+	StoreID *string `json:"storeId,omitempty,omitzero"`
 	// Those of this product.
-	ProductID *string `json:"productId,omitempty"`
+	ProductID *string `json:"productId,omitempty,omitzero"`
 	// By the SKU that the store knows.
-	ChannelSKU *StringFilter `json:"channelSku,omitempty"`
+	ChannelSKU *StringFilter `json:"channelSku,omitempty,omitzero"`
 	// By the product's SKU.
-	SKU *StringFilter `json:"sku,omitempty"`
+	SKU *StringFilter `json:"sku,omitempty,omitzero"`
 	// Those that stock is sent for, or not.
-	InventoryEnabled *bool `json:"inventoryEnabled,omitempty"`
+	InventoryEnabled *bool `json:"inventoryEnabled,omitempty,omitzero"`
 }
 
 // A facility that feeds a store location.
@@ -874,10 +985,36 @@ type LocationLinkInput struct {
 	LocationCode string `json:"locationCode"`
 }
 
+// A Medusa 2 store, by a secret API key.
+type MedusaStoreInput struct {
+	// The server's address: `https://shop.example.com`. Passwords do not belong here.
+	URL string `json:"url"`
+	// A secret API key (`sk_…`). Kept encrypted, never shown. Null forgets it.
+	SecretKey graphql.Omittable[*string] `json:"secretKey,omitempty,omitzero"`
+	// The stock location that levels without one go to (`sloc_…`). Left out: the store's only location.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own.
+	QuantitySemantics *channel.Semantics `json:"quantitySemantics,omitempty,omitzero"`
+}
+
+// Settings of a Medusa store.
+type MedusaStoreSettings struct {
+	// The server's address.
+	URL string `json:"url"`
+	// Whether a secret key is stored.
+	HasSecretKey bool `json:"hasSecretKey"`
+	// The stock location that levels without one go to; null for the store's only one.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for.
+	QuantitySemantics channel.Semantics `json:"quantitySemantics"`
+}
+
+func (MedusaStoreSettings) IsStoreSettings() {}
+
 // Which merchants to list. All that is given must hold.
 type MerchantWhere struct {
 	// By name.
-	Name *StringFilter `json:"name,omitempty"`
+	Name *StringFilter `json:"name,omitempty,omitzero"`
 }
 
 // A time at which a connection syncs by itself.
@@ -895,25 +1032,25 @@ type PageInfo struct {
 	// Whether more comes before this page.
 	HasPreviousPage bool `json:"hasPreviousPage"`
 	// The cursor of the first edge, for `before`; null on an empty page.
-	StartCursor *string `json:"startCursor,omitempty"`
+	StartCursor *string `json:"startCursor,omitempty,omitzero"`
 	// The cursor of the last edge, for `after`; null on an empty page.
-	EndCursor *string `json:"endCursor,omitempty"`
+	EndCursor *string `json:"endCursor,omitempty,omitzero"`
 }
 
 // What a strategy sets aside before splitting. One of the two is given.
 type PartitionBuffer struct {
 	// This percentage of the sellable quantity, rounded up.
-	Percentage *string `json:"percentage,omitempty"`
+	Percentage *string `json:"percentage,omitempty,omitzero"`
 	// So many units.
-	Quantity *int64 `json:"quantity,omitempty"`
+	Quantity *int64 `json:"quantity,omitempty,omitzero"`
 }
 
 // What to set aside before splitting: exactly one of the two.
 type PartitionBufferInput struct {
 	// This percentage of the sellable quantity, 0 to 100 with up to two decimals, rounded up.
-	Percentage *string `json:"percentage,omitempty"`
+	Percentage *string `json:"percentage,omitempty,omitzero"`
 	// So many units, 0 or more.
-	Quantity *int64 `json:"quantity,omitempty"`
+	Quantity *int64 `json:"quantity,omitempty,omitzero"`
 }
 
 // What a strategy says of one store.
@@ -921,72 +1058,72 @@ type PartitionShareInput struct {
 	// A store that the warehouse feeds, or will.
 	StoreID string `json:"storeId"`
 	// WEIGHTED: its weight, 0 or more. Left out: 1.
-	Weight *int64 `json:"weight,omitempty"`
+	Weight *int64 `json:"weight,omitempty,omitzero"`
 	// PRIORITY: the most it takes, 0 or more. Left out: all that is left.
-	Cap *int64 `json:"cap,omitempty"`
+	Cap *int64 `json:"cap,omitempty,omitzero"`
 	// FIXED: what it takes, 0 or more. Left out: 0.
-	Quantity *int64 `json:"quantity,omitempty"`
+	Quantity *int64 `json:"quantity,omitempty,omitzero"`
 }
 
 // A partition strategy to preview: one that is to change, or a new one.
 type PartitionStrategyInput struct {
 	// The strategy that is to change; what is left out stays as it is. Left out: a new one.
-	PartitionStrategyID *string `json:"partitionStrategyId,omitempty"`
+	PartitionStrategyID *string `json:"partitionStrategyId,omitempty,omitzero"`
 	// The warehouse of a new strategy.
-	WarehouseID *string `json:"warehouseId,omitempty"`
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
 	// The `version` of the strategy that the change is made against, as in `updatePartitionStrategy`. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Its name. It may be left out, for it changes no level.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 	// What to set aside before splitting; null for nothing.
-	Buffer graphql.Omittable[*PartitionBufferInput] `json:"buffer,omitempty"`
+	Buffer graphql.Omittable[*PartitionBufferInput] `json:"buffer,omitempty,omitzero"`
 	// With less than this left to split every store gets 0. A new one's default is 0.
-	MinimumDistributable *int64 `json:"minimumDistributable,omitempty"`
+	MinimumDistributable *int64 `json:"minimumDistributable,omitempty,omitzero"`
 	// How what is left is split. A new one's default is EQUAL.
-	Distribution *enum.Distribution `json:"distribution,omitempty"`
+	Distribution *enum.Distribution `json:"distribution,omitempty,omitzero"`
 	// Where units go that an EQUAL or WEIGHTED split leaves over. A new one's default is SPREAD.
-	Remainder *enum.Remainder `json:"remainder,omitempty"`
+	Remainder *enum.Remainder `json:"remainder,omitempty,omitzero"`
 	// All it says of stores.
-	Shares []*PartitionShareInput `json:"shares,omitempty"`
+	Shares []*PartitionShareInput `json:"shares,omitempty,omitzero"`
 	// Whether it applies. A new one does unless this is false; one that is to change stays as it is where this is left out. Of the active one,
 	// false previews how it is without a strategy.
-	Active *bool `json:"active,omitempty"`
+	Active *bool `json:"active,omitempty,omitzero"`
 }
 
 // Which partition strategies to list. All that is given must hold.
 type PartitionStrategyWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those of this warehouse.
-	WarehouseID *string `json:"warehouseId,omitempty"`
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
 	// By name.
-	Name *StringFilter `json:"name,omitempty"`
+	Name *StringFilter `json:"name,omitempty,omitzero"`
 	// Those that apply, or do not.
-	Active *bool `json:"active,omitempty"`
+	Active *bool `json:"active,omitempty,omitzero"`
 }
 
 // Which products to list. All that is given must hold.
 type ProductWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// By SKU.
-	SKU *StringFilter `json:"sku,omitempty"`
+	SKU *StringFilter `json:"sku,omitempty,omitzero"`
 	// By name.
-	Name *StringFilter `json:"name,omitempty"`
+	Name *StringFilter `json:"name,omitempty,omitzero"`
 	// By bar code.
-	UPC *StringFilter `json:"upc,omitempty"`
+	UPC *StringFilter `json:"upc,omitempty,omitzero"`
 }
 
 // A warehouse that reports by itself. `{}` will do.
 type PushWarehouseInput struct {
 	// What the reporting system is, for people, up to 255 characters.
-	Note *string `json:"note,omitempty"`
+	Note *string `json:"note,omitempty,omitzero"`
 }
 
 // Settings of a warehouse that reports by itself.
 type PushWarehouseSettings struct {
 	// What the reporting system is, for people; null where nobody said.
-	Note *string `json:"note,omitempty"`
+	Note *string `json:"note,omitempty,omitzero"`
 }
 
 func (PushWarehouseSettings) IsWarehouseSettings() {}
@@ -994,15 +1131,15 @@ func (PushWarehouseSettings) IsWarehouseSettings() {}
 // A held report to turn down: give `runId`, or for a warehouse that reports by itself `warehouseId`.
 type RejectSyncInput struct {
 	// The run that ended HELD.
-	RunID *string `json:"runId,omitempty"`
+	RunID *string `json:"runId,omitempty,omitzero"`
 	// The warehouse of the PUSH platform whose report is held.
-	WarehouseID *string `json:"warehouseId,omitempty"`
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
 }
 
 // What came of `rejectSync`.
 type RejectSyncPayload struct {
 	// The run, CANCELED now; null where it failed, and for a warehouse that reports by itself.
-	Run *ent.SyncRun `json:"run,omitempty"`
+	Run *ent.SyncRun `json:"run,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -1010,17 +1147,27 @@ type RejectSyncPayload struct {
 // A held report to let through: give `runId`, or for a warehouse that reports by itself `warehouseId`.
 type ReleaseSyncInput struct {
 	// The run that ended HELD.
-	RunID *string `json:"runId,omitempty"`
+	RunID *string `json:"runId,omitempty,omitzero"`
 	// The warehouse of the PUSH platform whose report is held.
-	WarehouseID *string `json:"warehouseId,omitempty"`
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
 }
 
 // What came of `releaseSync`.
 type ReleaseSyncPayload struct {
 	// The run, which goes on; null where it failed, and for a warehouse that reports by itself.
-	Run *ent.SyncRun `json:"run,omitempty"`
+	Run *ent.SyncRun `json:"run,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
+}
+
+// A location as a store's platform tells it.
+type RemoteLocation struct {
+	// What the platform calls it: the `code` to give a location of the store.
+	Code string `json:"code"`
+	// Its name at the platform.
+	Name string `json:"name"`
+	// The store's location of this code; null where there is none yet.
+	StoreLocation *ent.StoreLocation `json:"storeLocation,omitempty,omitzero"`
 }
 
 // A report of stock, by a warehouse of the PUSH platform.
@@ -1028,7 +1175,7 @@ type ReportWarehouseLevelsInput struct {
 	// The warehouse's id.
 	WarehouseID string `json:"warehouseId"`
 	// Whether the report names every SKU the warehouse has. False: a SKU that is not named keeps its level.
-	Complete *bool `json:"complete,omitempty"`
+	Complete *bool `json:"complete,omitempty,omitzero"`
 	// The levels, up to 10,000 in one report. Of two with the same facility and SKU the last counts.
 	Levels []*WarehouseLevelInput `json:"levels"`
 }
@@ -1036,11 +1183,11 @@ type ReportWarehouseLevelsInput struct {
 // What came of `reportWarehouseLevels`.
 type ReportWarehouseLevelsPayload struct {
 	// Rows in the report, rejected ones included; null where it failed as a whole.
-	Reported *int64 `json:"reported,omitempty"`
+	Reported *int64 `json:"reported,omitempty,omitzero"`
 	// Levels whose figures differ from those recorded before; null where the report failed as a whole.
-	Changed *int64 `json:"changed,omitempty"`
+	Changed *int64 `json:"changed,omitempty,omitzero"`
 	// Rows that were rejected; null where the report failed as a whole.
-	Rejected *int64 `json:"rejected,omitempty"`
+	Rejected *int64 `json:"rejected,omitempty,omitzero"`
 	// Rows that were rejected, or count with something lost: the first 250.
 	Problems []*ent.RunProblem `json:"problems"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -1056,31 +1203,61 @@ type RevokeTokenInput struct {
 // What came of `revokeToken`.
 type RevokeTokenPayload struct {
 	// The token, null where it failed.
-	Token *ent.Token `json:"token,omitempty"`
+	Token *ent.Token `json:"token,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
+
+// A Saleor store, by an app with the permission to manage products.
+type SaleorStoreInput struct {
+	// The API: `https://shop.example.com/graphql/`. Passwords do not belong here.
+	URL string `json:"url"`
+	// The app's token. Kept encrypted, never shown. Null forgets it.
+	Token graphql.Omittable[*string] `json:"token,omitempty,omitzero"`
+	// The id of the Saleor warehouse that levels without location go to. Left out: the store's only one.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own.
+	QuantitySemantics *channel.Semantics `json:"quantitySemantics,omitempty,omitzero"`
+	// Whether what the store has allocated is looked up and added to what is set, so that it shows what is available. It matters for ON_HAND only.
+	AllocatedLookup *bool `json:"allocatedLookup,omitempty,omitzero"`
+}
+
+// Settings of a Saleor store.
+type SaleorStoreSettings struct {
+	// The API.
+	URL string `json:"url"`
+	// Whether a token is stored.
+	HasToken bool `json:"hasToken"`
+	// The Saleor warehouse that levels without location go to; null for the store's only one.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for.
+	QuantitySemantics channel.Semantics `json:"quantitySemantics"`
+	// Whether what the store has allocated is looked up and added to what is set.
+	AllocatedLookup bool `json:"allocatedLookup"`
+}
+
+func (SaleorStoreSettings) IsStoreSettings() {}
 
 // One rule of a schedule. Fields that the type has no use for are null.
 type ScheduleRule struct {
 	// How its runs are found.
 	Type ScheduleRuleType `json:"type"`
 	// How many minutes (MINUTELY), hours (HOURLY) or units (FLEXIBLE) lie between two runs.
-	Every *int64 `json:"every,omitempty"`
+	Every *int64 `json:"every,omitempty,omitzero"`
 	// The minute of the hour (HOURLY), 0 to 59.
-	Minute *int64 `json:"minute,omitempty"`
+	Minute *int64 `json:"minute,omitempty,omitzero"`
 	// The time of day (DAILY), `HH:MM`.
-	At *string `json:"at,omitempty"`
+	At *string `json:"at,omitempty,omitzero"`
 	// What `every` counts (FLEXIBLE).
-	Unit *ScheduleUnit `json:"unit,omitempty"`
+	Unit *ScheduleUnit `json:"unit,omitempty,omitzero"`
 	// The first hour of the block (FLEXIBLE), 0 to 23; null with `endHour` for all day.
-	StartHour *int64 `json:"startHour,omitempty"`
+	StartHour *int64 `json:"startHour,omitempty,omitzero"`
 	// The last hour of the block (FLEXIBLE), 0 to 23, inclusive; one before `startHour` is of the next day.
-	EndHour *int64 `json:"endHour,omitempty"`
+	EndHour *int64 `json:"endHour,omitempty,omitzero"`
 	// The days it runs on (FLEXIBLE); null for every day.
-	Weekdays []Weekday `json:"weekdays,omitempty"`
+	Weekdays []Weekday `json:"weekdays,omitempty,omitzero"`
 	// The five-field expression (CRON).
-	Cron *string `json:"cron,omitempty"`
+	Cron *string `json:"cron,omitempty,omitzero"`
 }
 
 // One rule of a schedule. Fields that the type has no use for are left out.
@@ -1088,21 +1265,21 @@ type ScheduleRuleInput struct {
 	// How its runs are found.
 	Type ScheduleRuleType `json:"type"`
 	// MINUTELY: minutes, 1 to 44,640. HOURLY: hours, 1 to 24. FLEXIBLE: units, up to a day.
-	Every *int64 `json:"every,omitempty"`
+	Every *int64 `json:"every,omitempty,omitzero"`
 	// HOURLY: the minute of the hour, 0 to 59.
-	Minute *int64 `json:"minute,omitempty"`
+	Minute *int64 `json:"minute,omitempty,omitzero"`
 	// DAILY: the time of day, `HH:MM`. One that a change of the clocks skips runs at the end of the skip, one that comes twice runs once.
-	At *string `json:"at,omitempty"`
+	At *string `json:"at,omitempty,omitzero"`
 	// FLEXIBLE: what `every` counts.
-	Unit *ScheduleUnit `json:"unit,omitempty"`
+	Unit *ScheduleUnit `json:"unit,omitempty,omitzero"`
 	// FLEXIBLE: the first hour of the block, 0 to 23. Left out together with `endHour`: all day.
-	StartHour *int64 `json:"startHour,omitempty"`
+	StartHour *int64 `json:"startHour,omitempty,omitzero"`
 	// FLEXIBLE: the last hour of the block, 0 to 23, inclusive; one before `startHour` is of the next day.
-	EndHour *int64 `json:"endHour,omitempty"`
+	EndHour *int64 `json:"endHour,omitempty,omitzero"`
 	// FLEXIBLE: the days it runs on. Left out: every day.
-	Weekdays []Weekday `json:"weekdays,omitempty"`
+	Weekdays []Weekday `json:"weekdays,omitempty,omitzero"`
 	// CRON: minute, hour, day of the month, month and weekday, such as `*/15 8-18 * * 1-5`.
-	Cron *string `json:"cron,omitempty"`
+	Cron *string `json:"cron,omitempty,omitzero"`
 }
 
 // What to think twice about in a schedule.
@@ -1118,7 +1295,7 @@ type SetLocationLinksInput struct {
 	// The connection's id.
 	ConnectionID string `json:"connectionId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// All links it has from now on. A facility feeds one location at most.
 	Links []*LocationLinkInput `json:"links"`
 }
@@ -1126,7 +1303,7 @@ type SetLocationLinksInput struct {
 // What came of `setLocationLinks`.
 type SetLocationLinksPayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -1138,11 +1315,11 @@ type SetScheduleInput struct {
 	// The connection's id.
 	ConnectionID string `json:"connectionId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Which of its schedules.
 	Mode enum.SyncMode `json:"mode"`
 	// The IANA time zone of the connection, in which times of day are meant. Left out: as before.
-	TimeZone *string `json:"timeZone,omitempty"`
+	TimeZone *string `json:"timeZone,omitempty,omitzero"`
 	// All rules it has from now on, up to 20; none means never.
 	Rules []*ScheduleRuleInput `json:"rules"`
 }
@@ -1150,7 +1327,7 @@ type SetScheduleInput struct {
 // What came of `setSchedule`.
 type SetSchedulePayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 	// What is allowed and done, and may not be what was meant.
@@ -1162,9 +1339,9 @@ type SetStoreLimitsInput struct {
 	// The store's id.
 	StoreID string `json:"storeId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Which SKUs it receives where no limit matches. Left out: as before.
-	Scope *enum.StoreScope `json:"scope,omitempty"`
+	Scope *enum.StoreScope `json:"scope,omitempty,omitzero"`
 	// All limits it has from now on, in order: the first that matches decides.
 	Limits []*StoreLimitInput `json:"limits"`
 }
@@ -1172,25 +1349,115 @@ type SetStoreLimitsInput struct {
 // What came of `setStoreLimits`.
 type SetStoreLimitsPayload struct {
 	// The store, null where it failed.
-	Store *ent.Store `json:"store,omitempty"`
+	Store *ent.Store `json:"store,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
 
+// An account at ShipBob, by a personal access token that may read inventory.
+type ShipBobWarehouseInput struct {
+	// The personal access token. Kept encrypted, never shown. Null forgets it.
+	Token graphql.Omittable[*string] `json:"token,omitempty,omitzero"`
+	// The version of the API, as ShipBob writes it.
+	APIVersion *string `json:"apiVersion,omitempty,omitzero"`
+	// Whether each fulfilment centre is a facility. False: all centres are one figure.
+	ByLocation *bool `json:"byLocation,omitempty,omitzero"`
+	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+// Settings of an account at ShipBob.
+type ShipBobWarehouseSettings struct {
+	// Whether a token is stored.
+	HasToken bool `json:"hasToken"`
+	// The version of the API.
+	APIVersion string `json:"apiVersion"`
+	// Whether each fulfilment centre is a facility.
+	ByLocation bool `json:"byLocation"`
+	// The address of the API where it is not the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+func (ShipBobWarehouseSettings) IsWarehouseSettings() {}
+
+// An account at ShipHero. Set `refreshToken`, from which access tokens are renewed, or `accessToken`, which lasts 28 days.
+type ShipHeroWarehouseInput struct {
+	// The refresh token of a developer user. Kept encrypted, never shown. Null forgets it.
+	RefreshToken graphql.Omittable[*string] `json:"refreshToken,omitempty,omitzero"`
+	// An access token. Kept encrypted, never shown. Null forgets it.
+	AccessToken graphql.Omittable[*string] `json:"accessToken,omitempty,omitzero"`
+	// The warehouse whose stock counts. Left out: all of them.
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
+	// Whether all stock is asked for as one snapshot file, which costs fewer credits than pages.
+	Snapshot *bool `json:"snapshot,omitempty,omitzero"`
+	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+// Settings of an account at ShipHero.
+type ShipHeroWarehouseSettings struct {
+	// Whether a refresh token is stored.
+	HasRefreshToken bool `json:"hasRefreshToken"`
+	// Whether an access token is stored.
+	HasAccessToken bool `json:"hasAccessToken"`
+	// The warehouse whose stock counts; null for all.
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
+	// Whether all stock is asked for as one snapshot file.
+	Snapshot bool `json:"snapshot"`
+	// The address of the API where it is not the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+func (ShipHeroWarehouseSettings) IsWarehouseSettings() {}
+
+// A Shopify store, by a custom app with the scopes `read_products`, `read_inventory`, `write_inventory` and `read_locations`.
+type ShopifyStoreInput struct {
+	// The store's own domain at Shopify: `example.myshopify.com`.
+	Shop string `json:"shop"`
+	// The custom app's Admin API access token (`shpat_…`). Kept encrypted, never shown. Null forgets it.
+	AccessToken graphql.Omittable[*string] `json:"accessToken,omitempty,omitzero"`
+	// The version of the Admin API, a quarter as Shopify writes it.
+	APIVersion *string `json:"apiVersion,omitempty,omitzero"`
+	// The location that levels without one go to: `gid://shopify/Location/1`, or `1`. Left out: the store's only location.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// Whether an item is stocked at a location where it is not yet. False: such a level is refused.
+	Activate *bool `json:"activate,omitempty,omitzero"`
+	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+// Settings of a Shopify store.
+type ShopifyStoreSettings struct {
+	// The store's own domain at Shopify.
+	Shop string `json:"shop"`
+	// Whether an access token is stored.
+	HasAccessToken bool `json:"hasAccessToken"`
+	// The version of the Admin API.
+	APIVersion string `json:"apiVersion"`
+	// The location that levels without one go to; null for the store's only one.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// Whether an item is stocked at a location where it is not yet.
+	Activate bool `json:"activate"`
+	// The address of the API where it is not the platform's own.
+	Endpoint *string `json:"endpoint,omitempty,omitzero"`
+}
+
+func (ShopifyStoreSettings) IsStoreSettings() {}
+
 // A sync to start.
 type StartSyncInput struct {
 	// The connection's id. It and its inventory must be enabled.
 	ConnectionID string `json:"connectionId"`
 	// What kind of sync.
-	Mode *enum.SyncMode `json:"mode,omitempty"`
+	Mode *enum.SyncMode `json:"mode,omitempty,omitzero"`
 }
 
 // What came of `startSync`.
 type StartSyncPayload struct {
 	// The run that was started, queued, or going on already; null where it failed.
-	Run *ent.SyncRun `json:"run,omitempty"`
+	Run *ent.SyncRun `json:"run,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -1198,13 +1465,23 @@ type StartSyncPayload struct {
 // What a store answered to a push of a level.
 type StoreAnswer struct {
 	// When the answer came; null where that is no longer kept.
-	At *time.Time `json:"at,omitempty"`
+	At *time.Time `json:"at,omitempty,omitzero"`
 	// Units that were sent; null where that is no longer kept.
-	Quantity *int64 `json:"quantity,omitempty"`
+	Quantity *int64 `json:"quantity,omitempty,omitzero"`
 	// Whether the store acknowledged them.
 	Acknowledged bool `json:"acknowledged"`
 	// The store's own words where it did not; null where it did.
-	Message *string `json:"message,omitempty"`
+	Message *string `json:"message,omitempty,omitzero"`
+}
+
+// What a store takes.
+type StoreCapabilities struct {
+	// Levels in one batch.
+	MaxBatch int64 `json:"maxBatch"`
+	// Batches under way at once.
+	Concurrency int64 `json:"concurrency"`
+	// What it takes a quantity for.
+	QuantitySemantics channel.Semantics `json:"quantitySemantics"`
 }
 
 // A line of a store's list of which SKUs it receives.
@@ -1220,59 +1497,73 @@ type StoreLocationInput struct {
 	// What the store calls it, up to 255 characters, unlike any other location of the store.
 	Code string `json:"code"`
 	// Its name, for people. Left out: the code.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 }
 
 // How a store is reached: exactly one platform.
 type StorePlatformInput struct {
 	// By JSON over HTTP.
-	HTTP *HTTPStoreInput `json:"http,omitempty"`
+	HTTP *HTTPStoreInput `json:"http,omitempty,omitzero"`
 	// By CSV files in a directory.
-	FileExchange *FileExchangeStoreInput `json:"fileExchange,omitempty"`
+	FileExchange *FileExchangeStoreInput `json:"fileExchange,omitempty,omitzero"`
+	// A Shopify store.
+	Shopify *ShopifyStoreInput `json:"shopify,omitempty,omitzero"`
+	// A WooCommerce store.
+	WooCommerce *WooCommerceStoreInput `json:"wooCommerce,omitempty,omitzero"`
+	// A BigCommerce store.
+	BigCommerce *BigCommerceStoreInput `json:"bigCommerce,omitempty,omitzero"`
+	// A seller's account at Amazon.
+	Amazon *AmazonStoreInput `json:"amazon,omitempty,omitzero"`
+	// A Vendure store.
+	Vendure *VendureStoreInput `json:"vendure,omitempty,omitzero"`
+	// A Medusa store.
+	Medusa *MedusaStoreInput `json:"medusa,omitempty,omitzero"`
+	// A Saleor store.
+	Saleor *SaleorStoreInput `json:"saleor,omitempty,omitzero"`
 }
 
 // Which stores to list. All that is given must hold.
 type StoreWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// By name.
-	Name *StringFilter `json:"name,omitempty"`
+	Name *StringFilter `json:"name,omitempty,omitzero"`
 	// Those of this platform.
-	Platform *enum.Platform `json:"platform,omitempty"`
+	Platform *enum.Platform `json:"platform,omitempty,omitzero"`
 }
 
 // How a text is matched: exactly, upper and lower case apart. All operators given must hold.
 type StringFilter struct {
 	// Is this text.
-	Eq *string `json:"eq,omitempty"`
+	Eq *string `json:"eq,omitempty,omitzero"`
 	// Is one of these texts, up to 1,000; none match an empty list.
-	In []string `json:"in,omitempty"`
+	In []string `json:"in,omitempty,omitzero"`
 	// Begins with this text.
-	Prefix *string `json:"prefix,omitempty"`
+	Prefix *string `json:"prefix,omitempty,omitzero"`
 	// Has this text anywhere in it.
-	Contains *string `json:"contains,omitempty"`
+	Contains *string `json:"contains,omitempty,omitzero"`
 }
 
 // How the status of a run is matched. All operators given must hold.
 type SyncRunStatusFilter struct {
 	// Is this status.
-	Eq *enum.SyncStatus `json:"eq,omitempty"`
+	Eq *enum.SyncStatus `json:"eq,omitempty,omitzero"`
 	// Is one of these; none match an empty list.
-	In []enum.SyncStatus `json:"in,omitempty"`
+	In []enum.SyncStatus `json:"in,omitempty,omitzero"`
 }
 
 // Which sync runs to list. All that is given must hold.
 type SyncRunWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those of this connection.
-	ConnectionID *string `json:"connectionId,omitempty"`
+	ConnectionID *string `json:"connectionId,omitempty,omitzero"`
 	// Those of this mode.
-	Mode *enum.SyncMode `json:"mode,omitempty"`
+	Mode *enum.SyncMode `json:"mode,omitempty,omitzero"`
 	// Those started by this.
-	Trigger *enum.SyncTrigger `json:"trigger,omitempty"`
+	Trigger *enum.SyncTrigger `json:"trigger,omitempty,omitzero"`
 	// By status.
-	Status *SyncRunStatusFilter `json:"status,omitempty"`
+	Status *SyncRunStatusFilter `json:"status,omitempty,omitzero"`
 }
 
 // A store to test.
@@ -1286,13 +1577,13 @@ type TestStorePayload struct {
 	// Whether the store answered as it should.
 	Ok bool `json:"ok"`
 	// What came back, in words; null where it could not be asked.
-	Message *string `json:"message,omitempty"`
+	Message *string `json:"message,omitempty,omitzero"`
 	// How long it took, in milliseconds; null where it could not be asked.
-	DurationMs *int64 `json:"durationMs,omitempty"`
+	DurationMs *int64 `json:"durationMs,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 	// What was asked, and where; null where nothing was.
-	Tried *string `json:"tried,omitempty"`
+	Tried *string `json:"tried,omitempty,omitzero"`
 }
 
 // A warehouse to test.
@@ -1306,45 +1597,75 @@ type TestWarehousePayload struct {
 	// Whether the warehouse answered as it should.
 	Ok bool `json:"ok"`
 	// What came back, in words; null where it could not be asked.
-	Message *string `json:"message,omitempty"`
+	Message *string `json:"message,omitempty,omitzero"`
 	// How long it took, in milliseconds; null where it could not be asked.
-	DurationMs *int64 `json:"durationMs,omitempty"`
+	DurationMs *int64 `json:"durationMs,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 	// What was asked, and where; null where nothing was.
-	Tried *string `json:"tried,omitempty"`
+	Tried *string `json:"tried,omitempty,omitzero"`
 }
 
 // Which tokens to list. All that is given must hold.
 type TokenWhere struct {
 	// Those for this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// By name.
-	Name *StringFilter `json:"name,omitempty"`
+	Name *StringFilter `json:"name,omitempty,omitzero"`
 	// Those of this role.
-	Role *enum.Role `json:"role,omitempty"`
+	Role *enum.Role `json:"role,omitempty,omitzero"`
 }
+
+// A Tryton server with the stock module, by a user who may read products and stock.
+type TrytonWarehouseInput struct {
+	// The server: `https://erp.example.com:8000`. Passwords do not belong here.
+	URL string `json:"url"`
+	// The database on the server.
+	Database string `json:"database"`
+	// Whom to sign in as.
+	Username string `json:"username"`
+	// The password. Kept encrypted, never shown. Null forgets it.
+	Password graphql.Omittable[*string] `json:"password,omitempty,omitzero"`
+	// The ids of the storage locations or warehouses that count, each a facility. Left out: all storage locations of all warehouses.
+	LocationIds []int64 `json:"locationIds,omitempty,omitzero"`
+}
+
+// Settings of a Tryton server.
+type TrytonWarehouseSettings struct {
+	// The server.
+	URL string `json:"url"`
+	// The database on the server.
+	Database string `json:"database"`
+	// Whom to sign in as.
+	Username string `json:"username"`
+	// Whether a password is stored.
+	HasPassword bool `json:"hasPassword"`
+	// The storage locations or warehouses that count; null for all.
+	LocationIds []int64 `json:"locationIds,omitempty,omitzero"`
+}
+
+func (TrytonWarehouseSettings) IsWarehouseSettings() {}
 
 // What to change of a connection.
 type UpdateConnectionInput struct {
 	// The connection's id.
 	ConnectionID string `json:"connectionId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Its name.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 	// Where its store stands when a warehouse's stock is split: lower is first, then the older connection.
-	Priority *int64 `json:"priority,omitempty"`
+	Priority *int64 `json:"priority,omitempty,omitzero"`
 	// The IANA time zone of its schedules, such as `Europe/Berlin`.
-	TimeZone *string `json:"timeZone,omitempty"`
+	TimeZone *string `json:"timeZone,omitempty,omitzero"`
 	// Whether levels that the warehouse reports by itself are pushed at once.
-	PushOnChange *bool `json:"pushOnChange,omitempty"`
+	PushOnChange *bool `json:"pushOnChange,omitempty,omitzero"`
 }
 
 // What came of `updateConnection`.
 type UpdateConnectionPayload struct {
 	// The connection, null where it failed.
-	Connection *ent.Connection `json:"connection,omitempty"`
+	Connection *ent.Connection `json:"connection,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -1356,31 +1677,31 @@ type UpdateListingInput struct {
 	// The listing's id.
 	ListingID string `json:"listingId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// The SKU of the product to list instead.
-	SKU *string `json:"sku,omitempty"`
+	SKU *string `json:"sku,omitempty,omitzero"`
 	// The SKU that the store knows.
-	ChannelSKU *string `json:"channelSku,omitempty"`
+	ChannelSKU *string `json:"channelSku,omitempty,omitzero"`
 	// Whether stock is sent for it.
-	InventoryEnabled *bool `json:"inventoryEnabled,omitempty"`
+	InventoryEnabled *bool `json:"inventoryEnabled,omitempty,omitzero"`
 	// The most the store is to show, per location; null for no bound.
-	MaxQuantity graphql.Omittable[*int64] `json:"maxQuantity,omitempty"`
+	MaxQuantity graphql.Omittable[*int64] `json:"maxQuantity,omitempty,omitzero"`
 	// The name it has there; null for the product's.
-	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	Name graphql.Omittable[*string] `json:"name,omitempty,omitzero"`
 	// The price it has there; null forgets it.
-	Price graphql.Omittable[*string] `json:"price,omitempty"`
+	Price graphql.Omittable[*string] `json:"price,omitempty,omitzero"`
 	// What it weighs, with the unit; null forgets it.
-	Weight graphql.Omittable[*string] `json:"weight,omitempty"`
+	Weight graphql.Omittable[*string] `json:"weight,omitempty,omitzero"`
 	// Where the picture is that it has there; null for the product's.
-	ImageURL graphql.Omittable[*string] `json:"imageUrl,omitempty"`
+	ImageURL graphql.Omittable[*string] `json:"imageUrl,omitempty,omitzero"`
 	// The text it has there; null forgets it.
-	Description graphql.Omittable[*string] `json:"description,omitempty"`
+	Description graphql.Omittable[*string] `json:"description,omitempty,omitzero"`
 }
 
 // What came of `updateListing`.
 type UpdateListingPayload struct {
 	// The listing, null where it failed.
-	Listing *ent.Listing `json:"listing,omitempty"`
+	Listing *ent.Listing `json:"listing,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -1392,15 +1713,15 @@ type UpdateMerchantInput struct {
 	// The merchant's id.
 	MerchantID string `json:"merchantId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Its name.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 }
 
 // What came of `updateMerchant`.
 type UpdateMerchantPayload struct {
 	// The merchant, null where it failed.
-	Merchant *ent.Merchant `json:"merchant,omitempty"`
+	Merchant *ent.Merchant `json:"merchant,omitempty,omitzero"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
@@ -1410,27 +1731,27 @@ type UpdatePartitionStrategyInput struct {
 	// The strategy's id.
 	PartitionStrategyID string `json:"partitionStrategyId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Its name.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 	// What to set aside before splitting; null for nothing.
-	Buffer graphql.Omittable[*PartitionBufferInput] `json:"buffer,omitempty"`
+	Buffer graphql.Omittable[*PartitionBufferInput] `json:"buffer,omitempty,omitzero"`
 	// With less than this left to split every store gets 0.
-	MinimumDistributable *int64 `json:"minimumDistributable,omitempty"`
+	MinimumDistributable *int64 `json:"minimumDistributable,omitempty,omitzero"`
 	// How what is left is split.
-	Distribution *enum.Distribution `json:"distribution,omitempty"`
+	Distribution *enum.Distribution `json:"distribution,omitempty,omitzero"`
 	// Where units go that an EQUAL or WEIGHTED split leaves over.
-	Remainder *enum.Remainder `json:"remainder,omitempty"`
+	Remainder *enum.Remainder `json:"remainder,omitempty,omitzero"`
 	// All it says of stores from now on.
-	Shares []*PartitionShareInput `json:"shares,omitempty"`
+	Shares []*PartitionShareInput `json:"shares,omitempty,omitzero"`
 	// Whether it applies from now on, in place of the one that does.
-	Active *bool `json:"active,omitempty"`
+	Active *bool `json:"active,omitempty,omitzero"`
 }
 
 // What came of `updatePartitionStrategy`.
 type UpdatePartitionStrategyPayload struct {
 	// The strategy, null where it failed.
-	PartitionStrategy *ent.PartitionStrategy `json:"partitionStrategy,omitempty"`
+	PartitionStrategy *ent.PartitionStrategy `json:"partitionStrategy,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -1442,23 +1763,23 @@ type UpdateProductInput struct {
 	// The product's id.
 	ProductID string `json:"productId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// The SKU.
-	SKU *string `json:"sku,omitempty"`
+	SKU *string `json:"sku,omitempty,omitzero"`
 	// Its name.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
 	// Its bar code; null forgets it.
-	UPC graphql.Omittable[*string] `json:"upc,omitempty"`
+	UPC graphql.Omittable[*string] `json:"upc,omitempty,omitzero"`
 	// Where a picture of it is; null forgets it.
-	ImageURL graphql.Omittable[*string] `json:"imageUrl,omitempty"`
+	ImageURL graphql.Omittable[*string] `json:"imageUrl,omitempty,omitzero"`
 	// All it is made of from now on; an empty list makes it no bundle.
-	Components []*BundleComponentInput `json:"components,omitempty"`
+	Components []*BundleComponentInput `json:"components,omitempty,omitzero"`
 }
 
 // What came of `updateProduct`.
 type UpdateProductPayload struct {
 	// The product, null where it failed.
-	Product *ent.Product `json:"product,omitempty"`
+	Product *ent.Product `json:"product,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -1470,26 +1791,26 @@ type UpdateStoreInput struct {
 	// The store's id.
 	StoreID string `json:"storeId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Its name.
-	Name *string `json:"name,omitempty"`
-	// How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as platform and the
-	// URL's host stay the same, and are forgotten otherwise.
-	Platform *StorePlatformInput `json:"platform,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
+	// How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as the platform and the
+	// host they lead to stay the same, and are forgotten otherwise.
+	Platform *StorePlatformInput `json:"platform,omitempty,omitzero"`
 	// Which SKUs it receives where no limit matches.
-	Scope *enum.StoreScope `json:"scope,omitempty"`
+	Scope *enum.StoreScope `json:"scope,omitempty,omitzero"`
 	// All limits it has from now on, in order.
-	Limits []*StoreLimitInput `json:"limits,omitempty"`
+	Limits []*StoreLimitInput `json:"limits,omitempty,omitzero"`
 	// What it goes on showing of a level that is held back.
-	OnExclude *enum.OnExclude `json:"onExclude,omitempty"`
+	OnExclude *enum.OnExclude `json:"onExclude,omitempty,omitzero"`
 	// All locations it has from now on: those of a known code stay and may be renamed, others go, with their channel levels. One that a location link names stays (IN_USE).
-	Locations []*StoreLocationInput `json:"locations,omitempty"`
+	Locations []*StoreLocationInput `json:"locations,omitempty,omitzero"`
 }
 
 // What came of `updateStore`.
 type UpdateStorePayload struct {
 	// The store, null where it failed.
-	Store *ent.Store `json:"store,omitempty"`
+	Store *ent.Store `json:"store,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
@@ -1501,29 +1822,67 @@ type UpdateWarehouseInput struct {
 	// The warehouse's id.
 	WarehouseID string `json:"warehouseId"`
 	// The `version` that the change is made against: refused with CONFLICT if another came in between. Left out: not checked.
-	ExpectedVersion *int64 `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int64 `json:"expectedVersion,omitempty,omitzero"`
 	// Its name.
-	Name *string `json:"name,omitempty"`
-	// How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as platform and the
-	// URL's host stay the same, and are forgotten otherwise.
-	Platform *WarehousePlatformInput `json:"platform,omitempty"`
+	Name *string `json:"name,omitempty,omitzero"`
+	// How it is reached from now on. What is left out has its default, but for secrets and the host key: those stay as they are as long as the platform and the
+	// host they lead to stay the same, and are forgotten otherwise.
+	Platform *WarehousePlatformInput `json:"platform,omitempty,omitzero"`
 	// Which reported figure its stock is read from.
-	QuantitySource *enum.QuantitySource `json:"quantitySource,omitempty"`
+	QuantitySource *enum.QuantitySource `json:"quantitySource,omitempty,omitzero"`
 	// What becomes of a SKU that a complete report no longer names.
-	MissingSKUPolicy *enum.MissingSKUPolicy `json:"missingSkuPolicy,omitempty"`
+	MissingSKUPolicy *enum.MissingSKUPolicy `json:"missingSkuPolicy,omitempty,omitzero"`
 	// Hold a complete report that would lower more than this percentage (0 to 100) of the known SKUs to zero.
-	MaxDropPercent *int64 `json:"maxDropPercent,omitempty"`
+	MaxDropPercent *int64 `json:"maxDropPercent,omitempty,omitzero"`
 }
 
 // What came of `updateWarehouse`.
 type UpdateWarehousePayload struct {
 	// The warehouse, null where it failed.
-	Warehouse *ent.Warehouse `json:"warehouse,omitempty"`
+	Warehouse *ent.Warehouse `json:"warehouse,omitempty,omitzero"`
 	// Whether channel levels are still being worked out anew, behind this answer, for there are many.
 	Replanning bool `json:"replanning"`
 	// What the caller can mend; where there is any, nothing was changed.
 	UserErrors []*fault.Error `json:"userErrors"`
 }
+
+// A Vendure store. Sign in by an API key, or by user name and password, of an administrator who may read and update the catalog and stock.
+type VendureStoreInput struct {
+	// The Admin API: `https://shop.example.com/admin-api`. Passwords do not belong here.
+	URL string `json:"url"`
+	// Whom to sign in as, with a password. Left out: an API key signs in.
+	Username *string `json:"username,omitempty,omitzero"`
+	// The password. Kept encrypted, never shown. Null forgets it.
+	Password graphql.Omittable[*string] `json:"password,omitempty,omitzero"`
+	// An API key. Kept encrypted, never shown. Null forgets it.
+	APIKey graphql.Omittable[*string] `json:"apiKey,omitempty,omitzero"`
+	// The token of the channel (`vendure-token`). Left out: the default channel.
+	ChannelToken *string `json:"channelToken,omitempty,omitzero"`
+	// The stock location that levels without one go to. Left out: the store's only location.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own.
+	QuantitySemantics *channel.Semantics `json:"quantitySemantics,omitempty,omitzero"`
+}
+
+// Settings of a Vendure store.
+type VendureStoreSettings struct {
+	// The Admin API.
+	URL string `json:"url"`
+	// Whom to sign in as; null where an API key does.
+	Username *string `json:"username,omitempty,omitzero"`
+	// Whether a password is stored.
+	HasPassword bool `json:"hasPassword"`
+	// Whether an API key is stored.
+	HasAPIKey bool `json:"hasApiKey"`
+	// The token of the channel; null for the default channel.
+	ChannelToken *string `json:"channelToken,omitempty,omitzero"`
+	// The stock location that levels without one go to; null for the store's only one.
+	LocationID *string `json:"locationId,omitempty,omitzero"`
+	// What the store takes a quantity for.
+	QuantitySemantics channel.Semantics `json:"quantitySemantics"`
+}
+
+func (VendureStoreSettings) IsStoreSettings() {}
 
 // Who is asking.
 type Viewer struct {
@@ -1540,46 +1899,76 @@ type WarehouseLevelInput struct {
 	// The SKU, up to 255 bytes. White space around it is dropped.
 	SKU string `json:"sku"`
 	// What the warehouse calls the facility; left out for none.
-	Facility *string `json:"facility,omitempty"`
+	Facility *string `json:"facility,omitempty,omitzero"`
 	// Units available.
-	Available *string `json:"available,omitempty"`
+	Available *string `json:"available,omitempty,omitzero"`
 	// Units on hand.
-	OnHand *string `json:"onHand,omitempty"`
+	OnHand *string `json:"onHand,omitempty,omitzero"`
 	// Units committed to orders.
-	Committed *string `json:"committed,omitempty"`
+	Committed *string `json:"committed,omitempty,omitzero"`
 }
 
 // Which warehouse levels to list. All that is given must hold.
 type WarehouseLevelWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// Those of this warehouse.
-	WarehouseID *string `json:"warehouseId,omitempty"`
+	WarehouseID *string `json:"warehouseId,omitempty,omitzero"`
 	// Those at this facility.
-	FacilityID *string `json:"facilityId,omitempty"`
+	FacilityID *string `json:"facilityId,omitempty,omitzero"`
 	// By SKU.
-	SKU *StringFilter `json:"sku,omitempty"`
+	SKU *StringFilter `json:"sku,omitempty,omitzero"`
 }
 
 // How a warehouse is reached: exactly one platform.
 type WarehousePlatformInput struct {
 	// By CSV files in a directory.
-	FileExchange *FileExchangeWarehouseInput `json:"fileExchange,omitempty"`
+	FileExchange *FileExchangeWarehouseInput `json:"fileExchange,omitempty,omitzero"`
 	// By JSON over HTTP.
-	HTTP *HTTPWarehouseInput `json:"http,omitempty"`
+	HTTP *HTTPWarehouseInput `json:"http,omitempty,omitzero"`
 	// It reports by itself with `reportWarehouseLevels`.
-	Push *PushWarehouseInput `json:"push,omitempty"`
+	Push *PushWarehouseInput `json:"push,omitempty,omitzero"`
+	// An account at Extensiv 3PL Warehouse Manager.
+	Extensiv *ExtensivWarehouseInput `json:"extensiv,omitempty,omitzero"`
+	// An account at ShipHero.
+	ShipHero *ShipHeroWarehouseInput `json:"shipHero,omitempty,omitzero"`
+	// An account at ShipBob.
+	ShipBob *ShipBobWarehouseInput `json:"shipBob,omitempty,omitzero"`
+	// A Tryton server.
+	Tryton *TrytonWarehouseInput `json:"tryton,omitempty,omitzero"`
 }
 
 // Which warehouses to list. All that is given must hold.
 type WarehouseWhere struct {
 	// Those of this merchant.
-	MerchantID *string `json:"merchantId,omitempty"`
+	MerchantID *string `json:"merchantId,omitempty,omitzero"`
 	// By name.
-	Name *StringFilter `json:"name,omitempty"`
+	Name *StringFilter `json:"name,omitempty,omitzero"`
 	// Those of this platform.
-	Platform *enum.Platform `json:"platform,omitempty"`
+	Platform *enum.Platform `json:"platform,omitempty,omitzero"`
 }
+
+// A WooCommerce store, by a REST API key with the permission Read/Write.
+type WooCommerceStoreInput struct {
+	// The shop's address: `https://shop.example.com`. Passwords do not belong here.
+	URL string `json:"url"`
+	// The consumer key (`ck_…`). Kept encrypted, never shown. Null forgets it.
+	ConsumerKey graphql.Omittable[*string] `json:"consumerKey,omitempty,omitzero"`
+	// The consumer secret (`cs_…`). Kept encrypted, never shown. Null forgets it.
+	ConsumerSecret graphql.Omittable[*string] `json:"consumerSecret,omitempty,omitzero"`
+}
+
+// Settings of a WooCommerce store.
+type WooCommerceStoreSettings struct {
+	// The shop's address.
+	URL string `json:"url"`
+	// Whether a consumer key is stored.
+	HasConsumerKey bool `json:"hasConsumerKey"`
+	// Whether a consumer secret is stored.
+	HasConsumerSecret bool `json:"hasConsumerSecret"`
+}
+
+func (WooCommerceStoreSettings) IsStoreSettings() {}
 
 // What activities can be ordered by.
 type ActivityOrderField string
@@ -1631,6 +2020,67 @@ func (e *ActivityOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e ActivityOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// A region of Amazon's Selling Partner API.
+type AmazonRegion string
+
+const (
+	// North and South America.
+	AmazonRegionNa AmazonRegion = "NA"
+	// Europe, the Middle East, Africa and India.
+	AmazonRegionEu AmazonRegion = "EU"
+	// The Far East and Australia.
+	AmazonRegionFe AmazonRegion = "FE"
+)
+
+var AllAmazonRegion = []AmazonRegion{
+	AmazonRegionNa,
+	AmazonRegionEu,
+	AmazonRegionFe,
+}
+
+func (e AmazonRegion) IsValid() bool {
+	switch e {
+	case AmazonRegionNa, AmazonRegionEu, AmazonRegionFe:
+		return true
+	}
+	return false
+}
+
+func (e AmazonRegion) String() string {
+	return string(e)
+}
+
+func (e *AmazonRegion) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AmazonRegion(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AmazonRegion", str)
+	}
+	return nil
+}
+
+func (e AmazonRegion) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AmazonRegion) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AmazonRegion) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -60,6 +60,7 @@ const (
 	Throttled          Code = "THROTTLED"
 	Refused            Code = "REFUSED"
 	Held               Code = "HELD"
+	StorePaused        Code = "STORE_PAUSED"
 )
 
 // Error is a fault with a code. Field is the path into the input that caused it

@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"cmd/...":                {"..."},
 	"ent/...":                {"ent/schema/..."},
 	"ent/schema/...":         {},
-	"graph/...":              {"internal/pipeline", "internal/catalog", "internal/platform", "internal/cron", "internal/warehouse/...", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
+	"graph/...":              {"internal/pipeline", "internal/catalog", "internal/platform", "internal/cron", "internal/warehouse/...", "internal/channel", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/access":        {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/activity":      {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/catalog":       {"internal/csvread", "internal/sortfile", "internal/database", "internal/activity", "internal/fault", "internal/globalid", "ent/..."},

@@ -64,10 +64,10 @@ func follow(req *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	if len(via) > 5 {
-		return fault.New(fault.BadReply, "redirected more than five times, last to %s; set the url to where it leads", req.URL.Redacted())
+		return fault.New(fault.BadReply, "redirected more than five times, last to %s; set the url to where it leads", shown(req.URL))
 	}
 	if first.URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return fault.New(fault.BadReply, "redirected from https to %s, which is not encrypted", req.URL.Redacted())
+		return fault.New(fault.BadReply, "redirected from https to %s, which is not encrypted", shown(req.URL))
 	}
 	if req.URL.Host != first.URL.Host || req.URL.Scheme != first.URL.Scheme {
 		// net/http takes Authorization and cookies off, but not the headers in which platforms want their tokens.

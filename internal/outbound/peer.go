@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"stockbridge/internal/fault"
@@ -43,7 +42,8 @@ type Peer struct {
 	cfg    PeerConfig
 	client *http.Client
 	pace   *Pace
-	hide   *strings.Replacer
+	spare  *retries
+	hidden secrets
 }
 
 // NewPeer makes a Peer and dials nobody.
@@ -55,13 +55,8 @@ func NewPeer(cfg PeerConfig) *Peer {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	var secrets []string
-	for _, s := range cfg.Secrets {
-		if len(s) >= 8 {
-			secrets = append(secrets, s, "[secret]")
-		}
-	}
-	p := &Peer{cfg: cfg, client: cfg.Network.Client(cfg.Concurrency, cfg.Timeout), pace: NewPace(cfg.PerSecond, cfg.Retry.Clock), hide: strings.NewReplacer(secrets...)}
+	p := &Peer{cfg: cfg, client: cfg.Network.Client(cfg.Concurrency, cfg.Timeout), pace: NewPace(cfg.PerSecond, cfg.Retry.Clock), spare: newRetries(cfg.Retry.Clock)}
+	p.hidden.add(cfg.Secrets...)
 	p.client.Timeout = cfg.Timeout // the body of a reply may stall too
 	return p
 }
@@ -72,8 +67,9 @@ func (p *Peer) Clock() Clock { return p.cfg.Retry.Clock }
 // Pace is what its requests go at: an adapter that learns of a budget from replies holds it.
 func (p *Peer) Pace() *Pace { return p.pace }
 
-// Hide takes secrets out of a text of the peer, and makes an excerpt of it.
-func (p *Peer) Hide(text string) string { return Excerpt([]byte(p.hide.Replace(text))) }
+// Hide takes secrets out of a text of the peer, and makes an excerpt of it. Secret are PeerConfig.Secrets and what Credentials put into
+// requests, also as JSON and addresses write them.
+func (p *Peer) Hide(text string) string { return Excerpt([]byte(p.hidden.strike(text))) }
 
 // Close lets go of idle connections.
 func (p *Peer) Close() { p.client.CloseIdleConnections() }
@@ -96,15 +92,18 @@ type Request struct {
 // Do makes a request until its reply is good, or the peer's patience ends. The reply is the last one, beside an error too;
 // Reply.Taken tells whether any attempt may have been carried out without our knowing.
 //
-// Errors are those of Send and Reply.Check, and of Credentials; that of ctx when it ends. A 401 is signed anew once.
+// Errors are those of Send and Reply.Check, and of Credentials; that of ctx when it ends. A 401 is signed anew once. A 429 slows down
+// all that follows (Pace.Slow), and a peer that fails on and on gets few requests twice.
 func (p *Peer) Do(ctx context.Context, r Request) (reply Reply, err error) {
-	judge, retry, taken, signed := r.Judge, p.cfg.Retry, false, false
+	judge, retry, taken, signed, failures := r.Judge, p.cfg.Retry, false, false, 0
 	if judge == nil {
 		judge = func(reply Reply) error { return reply.Check(p.Clock().Time()) }
 	}
 	if r.Untried {
 		retry.Tries, retry.Budget = 1, time.Nanosecond
 	}
+	tries := cmp.Or(retry.Tries, defaultTries)
+	p.spare.earn()
 	err = retry.Do(ctx, func() (err error) {
 		if err := p.pace.Wait(ctx); err != nil {
 			return err
@@ -116,15 +115,22 @@ func (p *Peer) Do(ctx context.Context, r Request) (reply Reply, err error) {
 			signed = true
 			reply, _, err = p.attempt(ctx, r, judge)
 		}
-		unknown := reply.Status == 0 && reply.Sent || reply.Status >= 500
+		throttled := errors.As(err, &again) && again.Throttled // then it was not taken, whatever the status
+		unknown := !throttled && (reply.Status == 0 && reply.Sent || reply.Status >= 500)
 		taken = taken || unknown && err != nil
-		switch {
-		case !errors.As(err, &again):
-		case again.Throttled:
+		if reply.Status == http.StatusTooManyRequests {
+			p.pace.Slow()
+		} else if reply.Status != 0 {
+			p.pace.Went()
+		}
+		switch failures++; {
+		case again == nil:
+		case throttled:
+			failures--
 			if again.After <= retry.Budget { // a longer wait is not begun
 				p.pace.Hold(again.After)
 			}
-		case r.Once && unknown:
+		case r.Once && unknown, failures < tries && !p.spare.spend():
 			return again.Err
 		}
 		return err
@@ -147,11 +153,12 @@ func (p *Peer) attempt(ctx context.Context, r Request, judge func(Reply) error) 
 		if err := p.cfg.Credentials.Sign(ctx, req); err != nil {
 			return reply, req, err
 		}
+		p.hidden.signed(r.Header, req.Header)
 	}
 	start := p.Clock().Time()
 	if reply, err = Send(p.client, req, p.cfg.ReplyLimit); err == nil {
 		if reply.Status > 299 { // words, not results
-			reply.Body = []byte(p.hide.Replace(string(reply.Body)))
+			reply.Body = []byte(p.hidden.strike(string(reply.Body)))
 		}
 		err = judge(reply)
 	}

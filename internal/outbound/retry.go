@@ -54,6 +54,9 @@ func (a *Again) Error() string { return a.Err.Error() }
 // Unwrap returns the failure.
 func (a *Again) Unwrap() error { return a.Err }
 
+// defaultTries is how often a request is made that says nothing of it.
+const defaultTries = 4
+
 // Retry is how patient a caller is (spec section 6: "retried with back-off and jitter", "waits as told").
 // The zero Retry is a fair one.
 type Retry struct {
@@ -69,7 +72,7 @@ type Retry struct {
 // during a wait its error is returned.
 func (r Retry) Do(ctx context.Context, try func() error) error {
 	left := cmp.Or(r.Budget, 2*time.Minute)
-	tries := cmp.Or(r.Tries, 4)
+	tries := cmp.Or(r.Tries, defaultTries)
 	untold := 0 // waits of our own choice so far
 	for {
 		err := try()

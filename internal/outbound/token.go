@@ -13,7 +13,7 @@ type Token struct {
 }
 
 // Tokens are Credentials that expire: they are fetched when first needed, renewed at half of their life, and fetched once
-// for everyone who needs them at a time. The zero value is not usable; make one with NewTokens.
+// for everyone who needs them at a time. A renewal that fails is no fault while the token at hand holds. The zero value is not usable; make one with NewTokens.
 type Tokens struct {
 	fetch   func(context.Context) (Token, error)
 	sign    func(req *http.Request, token string)
@@ -21,6 +21,7 @@ type Tokens struct {
 	lock    chan struct{} // holds one token while nobody has the fields below
 	value   string
 	renew   time.Time // when to fetch anew; zero: not before it is refused
+	ends    time.Time // when it is good no more; zero: not before it is refused
 	fetched bool
 }
 
@@ -44,14 +45,19 @@ func (t *Tokens) Sign(ctx context.Context, req *http.Request) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if !t.fetched || !t.renew.IsZero() && !t.clock.Time().Before(t.renew) {
+	if now := t.clock.Time(); !t.fetched || !t.renew.IsZero() && !now.Before(t.renew) {
 		token, err := t.fetch(ctx)
-		if err != nil {
+		now = t.clock.Time()
+		switch {
+		case err == nil:
+			t.value, t.renew, t.ends, t.fetched = token.Value, time.Time{}, time.Time{}, true
+			if token.Life > 0 {
+				t.renew, t.ends = now.Add(token.Life/2), now.Add(token.Life)
+			}
+		case !t.fetched || !now.Before(t.ends) || ctx.Err() != nil:
 			return err
-		}
-		t.value, t.renew, t.fetched = token.Value, time.Time{}, true
-		if token.Life > 0 {
-			t.renew = t.clock.Time().Add(token.Life / 2)
+		default: // what there is still holds; ask again when half of the rest is over
+			t.renew = now.Add(t.ends.Sub(now) / 2)
 		}
 	}
 	t.sign(req, t.value)

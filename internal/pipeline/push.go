@@ -55,7 +55,7 @@ func (s *syncing) push(ctx context.Context) (err error) {
 	switch {
 	case context.Cause(ctx) != nil:
 		return context.Cause(ctx)
-	case unusable != nil && s.counts.Pushed > 0:
+	case unusable != nil && (s.counts.Pushed > 0 || paused(unusable)):
 		return partially{unusable}
 	default:
 		return unusable
@@ -99,9 +99,7 @@ func (s *syncing) sendAll(ctx context.Context, sink channel.Sink, full bool) (un
 				more = false
 			}
 		}
-		if r.unusable != nil && unusable == nil {
-			unusable = r.unusable
-		}
+		unusable = worse(unusable, r.unusable)
 		if r.unsure != "" {
 			unsure = r.unsure
 		}
@@ -156,12 +154,21 @@ type result struct {
 
 func (r *result) add(o result) {
 	r.answers, r.doubtful, r.problems = append(r.answers, o.answers...), append(r.doubtful, o.doubtful...), append(r.problems, o.problems...)
-	if r.unusable == nil {
-		r.unusable = o.unusable
-	}
+	r.unusable = worse(r.unusable, o.unusable)
 	if r.unsure == "" {
 		r.unsure = o.unsure
 	}
+}
+
+// paused tells of a store that is left alone for a while: nothing was sent, and nothing was found out about it.
+func paused(err error) bool { return fault.CodeOf(err) == fault.StorePaused }
+
+// worse is which of two reasons to tell why a store takes no more: rather what it did than that it is left alone for that.
+func worse(a, b error) error {
+	if a == nil || b != nil && paused(a) {
+		return b
+	}
+	return a
 }
 
 // send sends one batch.
@@ -185,8 +192,8 @@ func (s *syncing) send(ctx context.Context, sink channel.Sink, demands []databas
 		case stopped && o.Verdict == channel.Unknown:
 			r.doubtful = append(r.doubtful, d)
 			continue
-		case stopped && o.Verdict == channel.Unsent:
-			continue
+		case (stopped || paused(err)) && o.Verdict == channel.Unsent:
+			continue // it stays as it is, to be pushed
 		case !a.Acknowledged:
 			if a.Words == "" && err != nil {
 				a.Words = fault.Message(err)

@@ -5,23 +5,32 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
+	"log/slog"
+	"strings"
 
 	"stockbridge/ent"
-	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/access"
 	"stockbridge/internal/channel"
 	channelfiles "stockbridge/internal/channel/fileexchange"
 	"stockbridge/internal/channel/httpstore"
+	"stockbridge/internal/channel/medusa"
+	"stockbridge/internal/channel/saleor"
+	"stockbridge/internal/channel/shopify"
+	"stockbridge/internal/channel/vendure"
 	"stockbridge/internal/database"
 	"stockbridge/internal/exchange"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/globalid"
 	"stockbridge/internal/outbound"
 	"stockbridge/internal/warehouse"
+	"stockbridge/internal/warehouse/extensiv"
 	warehousefiles "stockbridge/internal/warehouse/fileexchange"
 	"stockbridge/internal/warehouse/httppull"
+	"stockbridge/internal/warehouse/shipbob"
+	"stockbridge/internal/warehouse/shiphero"
+	"stockbridge/internal/warehouse/tryton"
 )
 
 // Config is what the server allows and how it keeps secrets.
@@ -30,19 +39,33 @@ type Config struct {
 	Sealer    *access.Sealer
 	FileRoots []string // where file:// may lead; empty: nowhere
 	Network   outbound.Policy
+	Log       *slog.Logger // tells of every request, at debug level; nil: nothing
 }
 
 // Platforms makes sources and sinks. It is safe for concurrent use.
-type Platforms struct{ cfg Config }
+type Platforms struct {
+	cfg        Config
+	stores     *shelf[channel.Sink]
+	warehouses *shelf[warehouse.Source]
+}
 
-// New makes Platforms.
-func New(cfg Config) *Platforms { return &Platforms{cfg} }
+// New makes Platforms. Close them at the end.
+func New(cfg Config) *Platforms {
+	return &Platforms{cfg: cfg, stores: newShelf[channel.Sink](), warehouses: newShelf[warehouse.Source]()}
+}
 
-// Warehouse is how a warehouse is reached: exactly one field is set.
+// Close lets go of connections. What is still used is closed by its user.
+func (p *Platforms) Close() error { return errors.Join(p.stores.close(), p.warehouses.close()) }
+
+// Warehouse is how a warehouse is reached: exactly one field is set. As JSON it is a WarehousePlatformInput.
 type Warehouse struct {
-	FileExchange *warehousefiles.Config
-	HTTP         *httppull.Config
-	Push         *Push
+	FileExchange *warehousefiles.Config `json:"fileExchange,omitempty"`
+	HTTP         *httppull.Config       `json:"http,omitempty"`
+	Push         *Push                  `json:"push,omitempty"`
+	Extensiv     *extensiv.Config       `json:"extensiv,omitempty"`
+	ShipHero     *shiphero.Config       `json:"shipHero,omitempty"`
+	ShipBob      *shipbob.Config        `json:"shipBob,omitempty"`
+	Tryton       *tryton.Config         `json:"tryton,omitempty"`
 }
 
 // Push is a warehouse that reports by itself.
@@ -50,10 +73,14 @@ type Push struct {
 	Note string `json:"note,omitempty"` // what the reporting system is, for people
 }
 
-// Store is how a store is reached: exactly one field is set.
+// Store is how a store is reached: exactly one field is set. As JSON it is a StorePlatformInput.
 type Store struct {
-	HTTP         *HTTPStore
-	FileExchange *FileExchangeStore
+	HTTP         *HTTPStore         `json:"http,omitempty"`
+	FileExchange *FileExchangeStore `json:"fileExchange,omitempty"`
+	Shopify      *shopify.Config    `json:"shopify,omitempty"`
+	Vendure      *vendure.Config    `json:"vendure,omitempty"`
+	Medusa       *medusa.Config     `json:"medusa,omitempty"`
+	Saleor       *saleor.Config     `json:"saleor,omitempty"`
 }
 
 // HTTPStore are the settings of a store that takes JSON over HTTP; zero values are httpstore's defaults.
@@ -63,7 +90,7 @@ type HTTPStore struct {
 	SigningSecret string  `json:"signingSecret,omitempty"`
 	BatchSize     int     `json:"batchSize,omitempty"`
 	Concurrency   int     `json:"concurrency,omitempty"`
-	PerSecond     float64 `json:"perSecond,omitempty"`
+	PerSecond     float64 `json:"requestsPerSecond,omitempty"`
 }
 
 // FileExchangeStore are the settings of a store that takes CSV files.
@@ -76,221 +103,201 @@ type FileExchangeStore struct {
 	HostKey    string `json:"hostKey,omitempty"`
 }
 
-// secretFields are the settings that are sealed, by their name in every platform's JSON.
-var secretFields = []string{"password", "privateKey", "passphrase", "token", "signingSecret"}
-
-// SecretsKey is the field of stored settings that lists which secrets are set, so that this can be told without opening them.
-const SecretsKey = "secrets"
-
-// place ties sealed secrets to what they are for and whose they are.
-func place(kind string, merchantID int64) string {
-	return fmt.Sprintf("%s of merchant %d", kind, merchantID)
-}
-
-// StoreWarehouse checks the settings and makes what a row keeps of them. Fault fields are relative to the platform's input.
+// StoreWarehouse checks how a warehouse is to be reached and makes what its row keeps of it. Fault fields start at the platform:
+// http.url.
 func (p *Platforms) StoreWarehouse(merchantID int64, w Warehouse) (database.PlatformSettings, error) {
-	kind, settings := w.chosen()
-	if settings == nil {
-		return database.PlatformSettings{}, fault.At("platform", fault.Blank, "choose exactly one platform")
-	}
-	src, err := p.source(w, unpinned)
+	input, err := json.Marshal(w)
 	if err != nil {
-		return database.PlatformSettings{}, err
+		return database.PlatformSettings{}, fmt.Errorf("store the settings of a warehouse: %w", err)
 	}
-	if src != nil {
-		if err := src.Close(); err != nil {
-			return database.PlatformSettings{}, err
-		}
-	}
-	return p.split("warehouse", merchantID, kind, settings)
+	return p.ChangeWarehouse(merchantID, input, nil)
 }
 
-// StoreStore does the same for a store.
+// ChangeWarehouse does the same with a WarehousePlatformInput as JSON. old is the warehouse as it is, nil for a new one: what it
+// keeps secret, and its host key, stay where the input leaves them out (null forgets them) and leads to the same host. Secrets
+// that are left out but can no longer be opened are a fault: entering all of them again mends that.
+func (p *Platforms) ChangeWarehouse(merchantID int64, input json.RawMessage, old *ent.Warehouse) (database.PlatformSettings, error) {
+	var before *stored
+	if old != nil {
+		before = new(warehouseRow(old))
+	}
+	return p.change(warehouseSide, merchantID, input, before, func(settings json.RawMessage) error {
+		var w Warehouse
+		if err := strict(settings, &w); err != nil {
+			return fmt.Errorf("read the settings of a warehouse: %w", err)
+		}
+		src, err := p.source(w, "", unpinned)
+		if err != nil || src == nil {
+			return err
+		}
+		return src.Close()
+	})
+}
+
+// StoreStore is StoreWarehouse for stores.
 func (p *Platforms) StoreStore(merchantID int64, s Store) (database.PlatformSettings, error) {
-	kind, settings := s.chosen()
-	if settings == nil {
-		return database.PlatformSettings{}, fault.At("platform", fault.Blank, "choose exactly one platform")
-	}
-	sink, err := p.sink(s, "", unpinned)
+	input, err := json.Marshal(s)
 	if err != nil {
-		return database.PlatformSettings{}, err
+		return database.PlatformSettings{}, fmt.Errorf("store the settings of a store: %w", err)
 	}
-	if err := sink.Close(); err != nil {
-		return database.PlatformSettings{}, err
-	}
-	return p.split("store", merchantID, kind, settings)
+	return p.ChangeStore(merchantID, input, nil)
 }
 
-func (w Warehouse) chosen() (enum.Platform, any) {
-	switch {
-	case w.FileExchange != nil && w.HTTP == nil && w.Push == nil:
-		return enum.FileExchange, w.FileExchange
-	case w.HTTP != nil && w.FileExchange == nil && w.Push == nil:
-		return enum.HTTP, w.HTTP
-	case w.Push != nil && w.FileExchange == nil && w.HTTP == nil:
-		return enum.Push, w.Push
+// ChangeStore is ChangeWarehouse for stores.
+func (p *Platforms) ChangeStore(merchantID int64, input json.RawMessage, old *ent.Store) (database.PlatformSettings, error) {
+	var before *stored
+	if old != nil {
+		before = new(storeRow(old))
 	}
-	return "", nil
-}
-
-func (s Store) chosen() (enum.Platform, any) {
-	switch {
-	case s.HTTP != nil && s.FileExchange == nil:
-		return enum.HTTP, s.HTTP
-	case s.FileExchange != nil && s.HTTP == nil:
-		return enum.FileExchange, s.FileExchange
-	}
-	return "", nil
-}
-
-// split parts settings into what is stored in the open and what is sealed.
-func (p *Platforms) split(kind string, merchantID int64, platform enum.Platform, settings any) (out database.PlatformSettings, err error) {
-	var open map[string]any
-	raw, err := json.Marshal(settings)
-	if err == nil {
-		err = json.Unmarshal(raw, &open)
-	}
-	if err != nil {
-		return out, fmt.Errorf("store the settings of a %s: %w", kind, err)
-	}
-	secrets := map[string]any{}
-	var names []string
-	for _, name := range secretFields {
-		if v, ok := open[name]; ok && v != "" {
-			secrets[name] = v
-			names = append(names, name)
+	return p.change(storeSide, merchantID, input, before, func(settings json.RawMessage) error {
+		var s Store
+		if err := strict(settings, &s); err != nil {
+			return fmt.Errorf("read the settings of a store: %w", err)
 		}
-		delete(open, name)
-	}
-	out.Platform = platform
-	out.Secrets = []byte{}
-	if len(names) > 0 {
-		open[SecretsKey] = names
-		plain, err := json.Marshal(secrets)
+		sink, err := p.sink(s, "", unpinned)
 		if err != nil {
-			return out, fmt.Errorf("store the secrets of a %s: %w", kind, err)
+			return err
 		}
-		out.Secrets = p.cfg.Sealer.Seal(place(kind, merchantID), plain)
-	}
-	if out.Settings, err = json.Marshal(open); err != nil {
-		return out, fmt.Errorf("store the settings of a %s: %w", kind, err)
-	}
-	return out, nil
+		return sink.Close()
+	})
 }
 
-// join reads settings back, secrets included.
-func (p *Platforms) join(kind string, merchantID int64, settings json.RawMessage, sealed []byte, into any) error {
-	if err := json.Unmarshal(settings, into); err != nil {
-		return fmt.Errorf("read the settings of a %s: %w", kind, err)
-	}
-	if len(sealed) == 0 {
-		return nil
-	}
-	plain, err := p.cfg.Sealer.Open(place(kind, merchantID), sealed)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(plain, into); err != nil {
-		return fmt.Errorf("read the secrets of a %s: %w", kind, err)
-	}
-	return nil
+func warehouseRow(w *ent.Warehouse) stored {
+	return stored{merchantID: w.MerchantID, platform: w.Platform, settings: w.Settings, sealed: w.Secrets}
 }
 
-// HasSecret tells from stored settings whether a secret ("password", "token", …) is set.
-func HasSecret(settings json.RawMessage, name string) bool {
-	var s struct{ Secrets []string }
-	return json.Unmarshal(settings, &s) == nil && slices.Contains(s.Secrets, name)
+func storeRow(s *ent.Store) stored {
+	return stored{merchantID: s.MerchantID, platform: s.Platform, settings: s.Settings, sealed: s.Secrets}
 }
 
 // Warehouse reads how a warehouse is reached, with its secrets opened.
 func (p *Platforms) Warehouse(row *ent.Warehouse) (w Warehouse, err error) {
-	var into any
-	switch row.Platform {
-	case enum.FileExchange:
-		w.FileExchange = &warehousefiles.Config{}
-		into = w.FileExchange
-	case enum.HTTP:
-		w.HTTP = &httppull.Config{}
-		into = w.HTTP
-	case enum.Push:
-		w.Push = &Push{}
-		into = w.Push
-	default:
-		return w, fmt.Errorf("warehouse %d has the unknown platform %q", row.ID, row.Platform)
-	}
-	return w, p.join("warehouse", row.MerchantID, row.Settings, row.Secrets, into)
+	return w, p.read(warehouseSide, warehouseRow(row), &w)
 }
 
 // Store reads how a store is reached, with its secrets opened.
 func (p *Platforms) Store(row *ent.Store) (s Store, err error) {
-	var into any
-	switch row.Platform {
-	case enum.HTTP:
-		s.HTTP = &HTTPStore{}
-		into = s.HTTP
-	case enum.FileExchange:
-		s.FileExchange = &FileExchangeStore{}
-		into = s.FileExchange
-	default:
-		return s, fmt.Errorf("store %d has the unknown platform %q", row.ID, row.Platform)
-	}
-	return s, p.join("store", row.MerchantID, row.Settings, row.Secrets, into)
+	return s, p.read(storeSide, storeRow(row), &s)
 }
 
-// Source connects to a warehouse that is pulled from.
+// Source connects to a warehouse that is pulled from. What it has beside a place in its reports (tokens, pace) is kept beyond its Close,
+// for the next pull, as long as the row stays at its version.
 func (p *Platforms) Source(_ context.Context, row *ent.Warehouse) (warehouse.Source, error) {
-	w, err := p.Warehouse(row)
+	connect := func() (warehouse.Source, error) {
+		w, err := p.Warehouse(row)
+		if err != nil {
+			return nil, err
+		}
+		src, err := p.source(w, globalid.New("Warehouse", row.ID), func(ctx context.Context, hostKey string) error {
+			settings, err := pinned(row.Settings, hostKey)
+			if err != nil {
+				return err
+			}
+			return p.cfg.DB.SetWarehouseSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
+		})
+		if err == nil && src == nil {
+			err = fmt.Errorf("warehouse %d reports by itself", row.ID)
+		}
+		return src, err
+	}
+	k, err := warehouseSide.kind(row.Platform)
 	if err != nil {
 		return nil, err
 	}
-	src, err := p.source(w, func(ctx context.Context, hostKey string) error {
-		settings, err := pinned(row.Settings, hostKey)
-		if err != nil {
-			return err
-		}
-		return p.cfg.DB.SetWarehouseSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
-	})
-	if err == nil && src == nil {
-		err = fmt.Errorf("warehouse %d reports by itself", row.ID)
+	if k.brief {
+		return connect()
 	}
-	return src, err
+	kept, err := p.warehouses.take(row.ID, row.Version, connect)
+	if err != nil {
+		return nil, err
+	}
+	pulled, ok := kept.what.(pulledAnew)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("warehouse %d: the platform %s can be pulled from once only", row.ID, row.Platform), p.warehouses.release(kept))
+	}
+	return &sourceHandle{Source: pulled, Listing: pulled.Anew(), shelf: p.warehouses, kept: kept}, nil
 }
 
-// source is nil for a warehouse that reports by itself.
-func (p *Platforms) source(w Warehouse, pin func(context.Context, string) error) (warehouse.Source, error) {
+// source is nil for a warehouse that reports by itself. id is its public id, "" for one that does not exist yet.
+func (p *Platforms) source(w Warehouse, id string, pin func(context.Context, string) error) (warehouse.Source, error) {
 	switch {
 	case w.FileExchange != nil:
 		return warehousefiles.New(*w.FileExchange, warehousefiles.Options{FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin})
 	case w.HTTP != nil:
 		return httppull.New(*w.HTTP, httppull.Options{Network: p.cfg.Network})
-	default:
-		return nil, nil
+	case w.Extensiv != nil:
+		return extensiv.New(*w.Extensiv, p.options("Extensiv warehouse", id))
+	case w.ShipHero != nil:
+		return shiphero.New(*w.ShipHero, p.options("ShipHero warehouse", id))
+	case w.ShipBob != nil:
+		return shipbob.New(*w.ShipBob, p.options("ShipBob warehouse", id))
+	case w.Tryton != nil:
+		return tryton.New(*w.Tryton, p.options("Tryton warehouse", id))
 	}
+	return nil, nil
 }
 
-// Sink connects to a store.
+// Sink connects to a store. The connection is kept beyond the sink's Close, for the next who asks, as long as the row stays at its
+// version; and so is the store's circuit breaker.
 func (p *Platforms) Sink(_ context.Context, row *ent.Store) (channel.Sink, error) {
-	s, err := p.Store(row)
+	k, err := storeSide.kind(row.Platform)
 	if err != nil {
 		return nil, err
 	}
-	return p.sink(s, globalid.New("Store", row.ID), func(ctx context.Context, hostKey string) error {
-		settings, err := pinned(row.Settings, hostKey)
+	connect := func() (channel.Sink, error) {
+		s, err := p.Store(row)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return p.cfg.DB.SetStoreSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
-	})
+		return p.sink(s, globalid.New("Store", row.ID), func(ctx context.Context, hostKey string) error {
+			settings, err := pinned(row.Settings, hostKey)
+			if err != nil {
+				return err
+			}
+			return p.cfg.DB.SetStoreSettings(ctx, row.MerchantID, row.ID, row.Version, settings)
+		})
+	}
+	if !k.brief {
+		kept, err := p.stores.take(row.ID, row.Version, connect)
+		if err != nil {
+			return nil, err
+		}
+		return &handle{Sink: kept.what, shelf: p.stores, kept: kept}, nil
+	}
+	sink, err := connect()
+	if err != nil {
+		return nil, err
+	}
+	kept, err := p.stores.take(row.ID, row.Version, nil)
+	return &handle{Sink: sink, shelf: p.stores, kept: kept}, err
 }
 
+// sink connects to a store. id is its public id, "" for one that does not exist yet.
 func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) error) (channel.Sink, error) {
-	if h := s.HTTP; h != nil {
+	switch {
+	case s.HTTP != nil:
+		h := s.HTTP
 		return httpstore.New(httpstore.Config{URL: h.URL, Token: h.Token, SigningSecret: h.SigningSecret, BatchSize: h.BatchSize, Concurrency: h.Concurrency,
-			PerSecond: h.PerSecond, Store: id, Network: p.cfg.Network})
+			PerSecond: h.PerSecond, Store: id, Options: p.options("http store", id)})
+	case s.FileExchange != nil:
+		f := s.FileExchange
+		return channelfiles.New(exchange.Config{URL: f.URL, Username: f.Username, Password: f.Password, PrivateKey: f.PrivateKey, Passphrase: f.Passphrase, HostKey: f.HostKey,
+			FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
+	case s.Shopify != nil:
+		return shopify.New(*s.Shopify, p.options("Shopify store", id))
+	case s.Vendure != nil:
+		return vendure.New(*s.Vendure, p.options("Vendure store", id))
+	case s.Medusa != nil:
+		return medusa.New(*s.Medusa, p.options("Medusa store", id))
+	case s.Saleor != nil:
+		return saleor.New(*s.Saleor, p.options("Saleor store", id))
 	}
-	f := s.FileExchange
-	return channelfiles.New(exchange.Config{URL: f.URL, Username: f.Username, Password: f.Password, PrivateKey: f.PrivateKey, Passphrase: f.Passphrase, HostKey: f.HostKey,
-		FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
+	return nil, fault.New(fault.Blank, "choose exactly one platform")
+}
+
+// options are what every adapter is given. id is the public id of what is spoken to.
+func (p *Platforms) options(what, id string) outbound.Options {
+	return outbound.Options{Name: strings.TrimSpace(what + " " + id), Network: p.cfg.Network, Log: p.cfg.Log}
 }
 
 // unpinned takes a host key nowhere: settings are only checked, and nobody is dialled.

@@ -11,10 +11,27 @@ const (
 	FileExchange Platform = "FILE_EXCHANGE"
 	HTTP         Platform = "HTTP"
 	Push         Platform = "PUSH"
+
+	// Stores.
+	Shopify     Platform = "SHOPIFY"
+	WooCommerce Platform = "WOO_COMMERCE"
+	BigCommerce Platform = "BIG_COMMERCE"
+	Amazon      Platform = "AMAZON"
+	Vendure     Platform = "VENDURE"
+	Medusa      Platform = "MEDUSA"
+	Saleor      Platform = "SALEOR"
+
+	// Warehouses.
+	Extensiv Platform = "EXTENSIV"
+	ShipHero Platform = "SHIP_HERO"
+	ShipBob  Platform = "SHIP_BOB"
+	Tryton   Platform = "TRYTON"
 )
 
 // Values lists the set.
-func (Platform) Values() []string { return []string{"FILE_EXCHANGE", "HTTP", "PUSH"} }
+func (Platform) Values() []string {
+	return []string{"FILE_EXCHANGE", "HTTP", "PUSH", "SHOPIFY", "WOO_COMMERCE", "BIG_COMMERCE", "AMAZON", "VENDURE", "MEDUSA", "SALEOR", "EXTENSIV", "SHIP_HERO", "SHIP_BOB", "TRYTON"}
+}
 
 // QuantitySource says which reported figure a warehouse's stock is read from (spec 4.1).
 type QuantitySource string

@@ -62,7 +62,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		}
 	}
 	st, err := New(Config{URL: u})
-	if err != nil || st.Capabilities() != (channel.Capabilities{MaxBatch: 250, Concurrency: 4}) {
+	if err != nil || st.Capabilities() != (channel.Capabilities{MaxBatch: 250, Concurrency: 4, Semantics: channel.Available}) {
 		t.Errorf("defaults: %+v, %v", st.Capabilities(), err)
 	}
 }

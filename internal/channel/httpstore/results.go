@@ -37,12 +37,12 @@ func (l *label) UnmarshalJSON(raw []byte) error {
 }
 
 // words are a code or message in whatever form it came.
-func words(raw json.RawMessage, hide *strings.Replacer) string {
+func words(raw json.RawMessage, hide func(string) string) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil { // null and nothing leave it empty
 		s = string(raw)
 	}
-	return outbound.Excerpt([]byte(hide.Replace(s)))
+	return hide(s)
 }
 
 // parse reads a 2xx reply (wire.md): an empty body or {} acknowledges every level; {"results":[…]} is believed item by item,
@@ -52,11 +52,11 @@ func words(raw json.RawMessage, hide *strings.Replacer) string {
 // A result counts for the level of its SKU and location; one that names no location for all locations of the SKU not
 // named by themselves, and one that names a location for the SKU sent without one. Of several the worst counts. One that
 // fits no level sent says nothing about them. What hide replaces is kept out of the store's words.
-func parse(body []byte, levels []channel.Level, hide *strings.Replacer) ([]channel.Outcome, error) {
+func parse(body []byte, levels []channel.Level, hide func(string) string) ([]channel.Outcome, error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 	bad := func(err error, what string) error {
 		return fault.Wrap(err, fault.BadReply, "%s; answer 2xx with no body or with {\"results\":[…]}, not with %s",
-			what, outbound.Excerpt([]byte(hide.Replace(string(body)))))
+			what, hide(string(body)))
 	}
 	var results []*result
 	if len(body) > 0 {
@@ -112,7 +112,7 @@ func parse(body []byte, levels []channel.Level, hide *strings.Replacer) ([]chann
 }
 
 // worsen makes an outcome what a result says, unless it is worse already.
-func worsen(o *channel.Outcome, r *result, hide *strings.Replacer) {
+func worsen(o *channel.Outcome, r *result, hide func(string) string) {
 	switch status := strings.ToLower(string(r.Status)); {
 	case status == "ok" || o.Verdict == channel.Refused:
 	case status == "error":

@@ -8,6 +8,7 @@ import (
 
 	"stockbridge/internal/channel"
 	"stockbridge/internal/fault"
+	"stockbridge/internal/outbound"
 )
 
 // spec 6: "a reply that says 200 but refuses items is believed item by item".
@@ -36,7 +37,7 @@ func TestResultsAreBelievedItemByItem(t *testing.T) {
 		`{"results":[{"sku":"B","status":"queued"},{"sku":"C"},{"sku":"A","location":"WEST","status":"ok"}]}`:           {a, a, u, u},
 		`{"results":[{"sku":"C","status":"ok"},{"sku":"C","status":"queued"},{"sku":"B","status":"ok","code":"NOTE"}]}`: {a, a, a, u},
 	} {
-		got, err := parse([]byte(body), levels, strings.NewReplacer())
+		got, err := parse([]byte(body), levels, plain)
 		if err != nil || [4]channel.Verdict(verdicts(got)) != want {
 			t.Errorf("%s:\n%v, %v; want %v", body, verdicts(got), err, want)
 		}
@@ -55,7 +56,7 @@ func TestWordsOfAResultAreKept(t *testing.T) {
 		if want.Verdict == 0 {
 			want.Verdict = channel.Refused
 		}
-		got, err := parse([]byte(`{"results":[`+body+`]}`), []channel.Level{{SKU: "7"}}, strings.NewReplacer())
+		got, err := parse([]byte(`{"results":[`+body+`]}`), []channel.Level{{SKU: "7"}}, plain)
 		if err != nil || got[0] != want {
 			t.Errorf("%s: %+v, %v", body, got, err)
 		}
@@ -72,7 +73,7 @@ func TestReplyNotUnderstoodIsNoSuccess(t *testing.T) {
 		`{"results":[{"sku":{"id":1},"status":"ok"}]}`, `{"results":[{"sku":"A","status":true}]}`, `{"results":[{"sku":"A","location":["EAST"],"status":"ok"}]}`,
 		"\x00", "\xff\xfe{\x00}\x00",
 	} {
-		got, err := parse([]byte(body), []channel.Level{{SKU: "A"}}, strings.NewReplacer())
+		got, err := parse([]byte(body), []channel.Level{{SKU: "A"}}, plain)
 		if got != nil || fault.CodeOf(err) != fault.BadReply {
 			t.Errorf("%q: %+v, %v", body, got, err)
 		}
@@ -88,7 +89,7 @@ func FuzzParse(f *testing.F) {
 	}
 	levels := []channel.Level{{SKU: "A"}, {SKU: "A", Location: "EAST"}, {SKU: "1"}}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := parse(body, levels, strings.NewReplacer())
+		got, err := parse(body, levels, plain)
 		if err != nil {
 			if got != nil || fault.CodeOf(err) != fault.BadReply {
 				t.Fatalf("%+v, %v", got, err)
@@ -107,3 +108,5 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func plain(text string) string { return outbound.Excerpt([]byte(text)) }

@@ -3,7 +3,6 @@
 package httpstore
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/hmac"
@@ -42,18 +41,15 @@ type Config struct {
 	Timeout       time.Duration // for one request and its reply; 0: 30 s
 	Store         string        // the store's public id, for Test
 
-	Network outbound.Policy
-	Retry   outbound.Retry // its clock is used for all waiting
+	outbound.Options
 }
 
 // Store is a connected HTTP store.
 type Store struct {
 	cfg    Config
-	client *http.Client
-	host   string // for words
-	pace   *outbound.Pace
-	hide   *strings.Replacer // takes our secrets out of the store's words
-	silent atomic.Int32      // batches in a row without a usable answer
+	peer   *outbound.Peer
+	host   string       // for words
+	silent atomic.Int32 // batches in a row without a usable answer
 }
 
 var _ channel.Sink = (*Store)(nil)
@@ -73,10 +69,6 @@ func New(cfg Config) (*Store, error) {
 		return nil, fault.At("token", fault.Invalid, "the token holds a line break or another control character; take it out")
 	}
 	cfg.BatchSize, cfg.Concurrency = cmp.Or(cfg.BatchSize, 250), cmp.Or(cfg.Concurrency, 4)
-	cfg.Retry.Budget = cmp.Or(cfg.Retry.Budget, 2*time.Minute)
-	if cfg.Timeout <= 0 {
-		cfg.Timeout = 30 * time.Second
-	}
 	switch {
 	case cfg.BatchSize < 1 || cfg.BatchSize > 10_000:
 		return nil, fault.At("batchSize", fault.OutOfRange, "batchSize is %d; set it from 1 to 10000", cfg.BatchSize)
@@ -85,28 +77,20 @@ func New(cfg Config) (*Store, error) {
 	case !(cfg.PerSecond >= 0 && cfg.PerSecond <= 1000):
 		return nil, fault.At("requestsPerSecond", fault.OutOfRange, "requestsPerSecond is %g; set it up to 1000, or 0 for no limit", cfg.PerSecond)
 	}
-	var secrets []string
-	for _, s := range []string{cfg.Token, cfg.SigningSecret} {
-		if len(s) >= 8 { // a shorter one is in any text by chance
-			secrets = append(secrets, s, "[secret]")
-		}
-	}
-	s := &Store{
-		cfg: cfg, client: cfg.Network.Client(cfg.Concurrency, cfg.Timeout),
-		host: u.Scheme + "://" + u.Host, pace: outbound.NewPace(cfg.PerSecond, cfg.Retry.Clock), hide: strings.NewReplacer(secrets...),
-	}
-	s.client.Timeout = cfg.Timeout // the body of a reply may stall too
-	return s, nil
+	return &Store{cfg: cfg, host: u.Scheme + "://" + u.Host, peer: outbound.NewPeer(outbound.PeerConfig{
+		Name: cfg.Name, Concurrency: cfg.Concurrency, PerSecond: cfg.PerSecond, Timeout: max(cfg.Timeout, 0), ReplyLimit: replyLimit,
+		Secrets: []string{cfg.Token, cfg.SigningSecret}, Log: cfg.Log, Network: cfg.Network, Retry: cfg.Retry,
+	})}, nil
 }
 
 // Capabilities are the configured bounds.
 func (s *Store) Capabilities() channel.Capabilities {
-	return channel.Capabilities{MaxBatch: s.cfg.BatchSize, Concurrency: s.cfg.Concurrency}
+	return channel.Capabilities{MaxBatch: s.cfg.BatchSize, Concurrency: s.cfg.Concurrency, Semantics: channel.Available}
 }
 
 // Close lets go of idle connections.
 func (s *Store) Close() error {
-	s.client.CloseIdleConnections()
+	s.peer.Close()
 	return nil
 }
 
@@ -121,66 +105,42 @@ func (s *Store) Push(ctx context.Context, batch channel.Batch) ([]channel.Outcom
 	if len(batch.Levels) == 0 {
 		return nil, ctx.Err()
 	}
-	body, err := encode(batch)
+	request, err := s.request(batch)
 	if err != nil {
 		return nil, err
 	}
-	var reply outbound.Reply
-	taken := false // whether the store may have taken an attempt whose answer we do not know
-	err = s.cfg.Retry.Do(ctx, func() (err error) {
-		if err = s.pace.Wait(ctx); err != nil {
-			return err
-		}
-		reply, err = s.attempt(ctx, batch.Key, body)
-		var again *outbound.Again
-		if errors.As(err, &again) && again.Throttled {
-			if again.After <= s.cfg.Retry.Budget { // a longer wait is not begun
-				s.pace.Hold(again.After)
-			}
-		} else if reply.Status == 0 && reply.Sent || reply.Status >= 500 {
-			taken = true
-		}
-		return err
-	})
+	reply, err := s.peer.Do(ctx, request)
 	if reply.Status == http.StatusRequestEntityTooLarge && len(batch.Levels) > 1 && ctx.Err() == nil {
 		return s.halves(ctx, batch)
 	}
-	return s.judge(ctx, batch.Levels, reply, err, taken)
+	return s.judge(ctx, batch.Levels, reply, err)
 }
 
-// attempt makes one request. A reply other than 2xx is an error, as outbound.Reply.Check has it.
-func (s *Store) attempt(ctx context.Context, key string, body []byte) (outbound.Reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(body))
-	if err != nil {
-		return outbound.Reply{}, err
+// request makes the signed request of wire.md.
+func (s *Store) request(batch channel.Batch) (r outbound.Request, err error) {
+	r = outbound.Request{Method: http.MethodPost, URL: s.cfg.URL, Header: http.Header{}}
+	if r.Body, err = encode(batch); err != nil {
+		return r, err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "Stockbridge")
-	req.Header.Set("Idempotency-Key", key)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Idempotency-Key", batch.Key)
 	if s.cfg.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.cfg.Token)
+		r.Header.Set("Authorization", "Bearer "+s.cfg.Token)
 	}
 	if s.cfg.SigningSecret != "" {
 		mac := hmac.New(sha256.New, []byte(s.cfg.SigningSecret))
-		mac.Write(body)
-		req.Header.Set("X-Stockbridge-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		mac.Write(r.Body)
+		r.Header.Set("X-Stockbridge-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
-	reply, err := outbound.Send(s.client, req, replyLimit)
-	if err != nil {
-		return reply, err
-	}
-	if reply.Status > 299 { // words, not results
-		reply.Body = []byte(s.hide.Replace(string(reply.Body)))
-	}
-	return reply, reply.Check(s.cfg.Retry.Clock.Time())
+	return r, nil
 }
 
 // judge tells the outcomes of a batch from its last reply or failure, and whether the store can be used at all.
-func (s *Store) judge(ctx context.Context, levels []channel.Level, reply outbound.Reply, err error, taken bool) ([]channel.Outcome, error) {
+func (s *Store) judge(ctx context.Context, levels []channel.Level, reply outbound.Reply, err error) ([]channel.Outcome, error) {
 	if err == nil {
 		var outcomes []channel.Outcome
-		if outcomes, err = parse(reply.Body, levels, s.hide); err == nil {
+		if outcomes, err = parse(reply.Body, levels, s.peer.Hide); err == nil {
 			s.silent.Store(0)
 			return outcomes, nil
 		}
@@ -205,7 +165,7 @@ func (s *Store) judge(ctx context.Context, levels []channel.Level, reply outboun
 	case reply.Status == 0:
 		all.Verdict = channel.Unsent
 	}
-	if taken { // the last answer does not tell what came of an attempt before it
+	if reply.Taken { // the last answer does not tell what came of an attempt before it
 		all.Verdict = channel.Unknown
 	}
 	return slices.Repeat([]channel.Outcome{all}, len(levels)), err
@@ -243,19 +203,17 @@ func (s *Store) halves(ctx context.Context, batch channel.Batch) ([]channel.Outc
 // Test sends no levels, once, and tells what came back and how long it took.
 func (s *Store) Test(ctx context.Context) (string, error) {
 	batch := channel.Batch{Store: s.cfg.Store, Run: "test", Key: uuid.NewString()}
-	body, err := encode(batch)
+	request, err := s.request(batch)
 	if err != nil {
 		return "", err
 	}
-	clock := s.cfg.Retry.Clock
+	request.Untried = true
+	clock := s.peer.Clock()
 	start := clock.Time()
-	reply, err := s.attempt(ctx, batch.Key, body)
+	reply, err := s.peer.Do(ctx, request)
 	took := clock.Time().Sub(start).Round(time.Millisecond)
 	if err == nil {
-		_, err = parse(reply.Body, nil, s.hide)
-	}
-	if again := (*outbound.Again)(nil); errors.As(err, &again) {
-		err = again.Err
+		_, err = parse(reply.Body, nil, s.peer.Hide)
 	}
 	if err != nil {
 		return "", fmt.Errorf("test after %s: %w", took, err)

@@ -252,7 +252,7 @@ func TestStoreThatIsNotThere(t *testing.T) {
 	if fault.CodeOf(err) != fault.Unreachable || outcomes[0].Verdict != channel.Unsent || outcomes[0].Code != "UNREACHABLE" || len(s.waits) != 3 {
 		t.Errorf("%+v, %v after waits %v", outcomes, err, s.waits)
 	}
-	st.cfg.Network, st.client = outbound.Policy{}, outbound.Policy{}.Client(1, time.Second)
+	st.peer = outbound.NewPeer(outbound.PeerConfig{Retry: st.cfg.Retry})
 	outcomes, err = st.Push(t.Context(), batch(1))
 	if fault.CodeOf(err) != fault.AddressRefused || outcomes[0].Verdict != channel.Unsent || len(s.waits) != 3 {
 		t.Errorf("inside: %+v, %v after waits %v", outcomes, err, s.waits)
@@ -267,7 +267,7 @@ func TestStoreIsGivenUpAfterBatchesInARowWithoutAnswer(t *testing.T) {
 		want   fault.Code
 	}{{status(500, "oops"), fault.Unreachable}, {lost, fault.Unreachable}, {status(200, "<html>"), fault.BadReply}} {
 		s := newShop(t, c.answer)
-		st := s.store(t, Config{Retry: outbound.Retry{Tries: 1}})
+		st := s.store(t, Config{Options: outbound.Options{Retry: outbound.Retry{Tries: 1}}})
 		for i := range 5 {
 			if i == 2 { // an answer to anything breaks the row
 				st.cfg.URL = answering(t)
@@ -351,7 +351,7 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 func BenchmarkPush(b *testing.B) {
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
 	defer srv.Close()
-	st, err := New(Config{URL: srv.URL, Token: "t", SigningSecret: "s", Network: outbound.Policy{AllowPrivate: true}})
+	st, err := New(Config{URL: srv.URL, Token: "t", SigningSecret: "s", Options: outbound.Options{Network: outbound.Policy{AllowPrivate: true}}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"stockbridge/internal/warehouse"
+	"stockbridge/internal/warehouse/paged"
 )
 
 const (
@@ -64,11 +65,11 @@ func (d *decoder) page() (p page, err error) {
 			levels = true
 			p.items, err = d.levels()
 		case "nextCursor":
-			var cursor text
-			if err = d.decode(&cursor); err == nil && cursor.odd {
+			var cursor paged.Text
+			if err = d.decode(&cursor); err == nil && cursor.Odd {
 				err = errors.New("nextCursor is neither text nor null")
 			}
-			if p.next = cursor.s; len(p.next) > maxCursor {
+			if p.next = cursor.S; len(p.next) > maxCursor {
 				err = fmt.Errorf("nextCursor is longer than %d bytes", maxCursor)
 			}
 		case "complete":
@@ -179,45 +180,27 @@ func (d *decoder) words(err error) string {
 
 // item is one level as the warehouse writes it.
 type item struct {
-	SKU       text `json:"sku"`
-	Facility  text `json:"facility"`
-	OnHand    text `json:"onHand"`
-	Available text `json:"available"`
-	Committed text `json:"committed"`
-	UpdatedAt text `json:"updatedAt"`
+	SKU       paged.Text `json:"sku"`
+	Facility  paged.Text `json:"facility"`
+	OnHand    paged.Text `json:"onHand"`
+	Available paged.Text `json:"available"`
+	Committed paged.Text `json:"committed"`
+	UpdatedAt paged.Text `json:"updatedAt"`
 }
 
 func (it item) judge(n int) (warehouse.Level, *warehouse.RowError) {
 	const odd = "%s is neither text nor a number"
-	if it.SKU.odd {
+	if it.SKU.Odd {
 		return warehouse.Level{}, &warehouse.RowError{Line: n, Reason: fmt.Sprintf(odd, "sku")}
 	}
 	level, refused := warehouse.Row{
-		Line: n, SKU: it.SKU.s, Facility: it.Facility.s,
-		Available: it.Available.s, OnHand: it.OnHand.s, Committed: it.Committed.s, UpdatedAt: it.UpdatedAt.s,
+		Line: n, SKU: it.SKU.S, Facility: it.Facility.S,
+		Available: it.Available.S, OnHand: it.OnHand.S, Committed: it.Committed.S, UpdatedAt: it.UpdatedAt.S,
 	}.Level()
-	if refused == nil && it.Facility.odd {
+	if refused == nil && it.Facility.Odd {
 		refused = &warehouse.RowError{Line: n, SKU: level.SKU, Reason: fmt.Sprintf(odd, "facility")}
 	}
 	return level, refused
-}
-
-// text takes a JSON string or number as it is written: ids are numbers in some systems, and figures strings in others. null is "".
-type text struct {
-	s   string
-	odd bool // it is something else, and s its JSON
-}
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	*t = text{}
-	switch b[0] {
-	case '"':
-		return json.Unmarshal(b, &t.s)
-	case 'n':
-		return nil
-	}
-	t.s, t.odd = string(b), b[0] != '-' && (b[0] < '0' || b[0] > '9')
-	return nil
 }
 
 // body bounds what is read of a reply, and remembers why it broke off.
