@@ -42,6 +42,7 @@ type world struct {
 	t          testing.TB
 	db         *database.DB
 	rows       *ent.Client // writes rows that only a sync writes otherwise
+	config     graph.Config
 	schema     graphql.ExecutableSchema
 	executor   *executor.Executor
 	platforms  *platform.Platforms
@@ -114,9 +115,10 @@ func newWorld(t testing.TB, name string) *world {
 	t.Cleanup(func() { stopFeed(); <-fed })
 	w.imports = catalog.New(catalog.Config{DB: w.db, Replan: w.pipeline.Replan, Log: log})
 	t.Cleanup(func() { w.imports.Close(context.Background()) })
-	w.schema = graph.New(graph.Config{
+	w.config = graph.Config{
 		Reader: reader, DB: w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
-	})
+	}
+	w.schema = graph.New(w.config)
 	w.executor = executor.New(w.schema)
 	w.executor.SetErrorPresenter(graph.ErrorPresenter(log))
 	w.executor.SetRecoverFunc(graph.Recover(log))
