@@ -158,7 +158,8 @@ type answer struct {
 		Path       []any
 		Extensions map[string]any
 	}
-	raw string
+	raw  string
+	sent string // the data alone, as the executor wrote it
 }
 
 // ask executes one operation for a viewer, nil for nobody.
@@ -200,7 +201,7 @@ func (w *world) begin(ctx context.Context, v *access.Viewer, document string, va
 
 func (w *world) read(resp *graphql.Response) (a answer) {
 	w.t.Helper()
-	a.raw = string(must(json.Marshal(resp)))
+	a.raw, a.sent = string(must(json.Marshal(resp))), string(resp.Data)
 	if err := json.Unmarshal([]byte(a.raw), &a); err != nil {
 		w.t.Fatal(err)
 	}
