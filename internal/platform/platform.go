@@ -19,6 +19,7 @@ import (
 	"stockbridge/internal/channel/saleor"
 	"stockbridge/internal/channel/shopify"
 	"stockbridge/internal/channel/vendure"
+	"stockbridge/internal/channel/woocommerce"
 	"stockbridge/internal/database"
 	"stockbridge/internal/exchange"
 	"stockbridge/internal/fault"
@@ -75,12 +76,13 @@ type Push struct {
 
 // Store is how a store is reached: exactly one field is set. As JSON it is a StorePlatformInput.
 type Store struct {
-	HTTP         *HTTPStore         `json:"http,omitempty"`
-	FileExchange *FileExchangeStore `json:"fileExchange,omitempty"`
-	Shopify      *shopify.Config    `json:"shopify,omitempty"`
-	Vendure      *vendure.Config    `json:"vendure,omitempty"`
-	Medusa       *medusa.Config     `json:"medusa,omitempty"`
-	Saleor       *saleor.Config     `json:"saleor,omitempty"`
+	HTTP         *HTTPStore          `json:"http,omitempty"`
+	FileExchange *FileExchangeStore  `json:"fileExchange,omitempty"`
+	Shopify      *shopify.Config     `json:"shopify,omitempty"`
+	WooCommerce  *woocommerce.Config `json:"wooCommerce,omitempty"`
+	Vendure      *vendure.Config     `json:"vendure,omitempty"`
+	Medusa       *medusa.Config      `json:"medusa,omitempty"`
+	Saleor       *saleor.Config      `json:"saleor,omitempty"`
 }
 
 // HTTPStore are the settings of a store that takes JSON over HTTP; zero values are httpstore's defaults.
@@ -285,6 +287,8 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 			FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
 	case s.Shopify != nil:
 		return shopify.New(*s.Shopify, p.options("Shopify store", id))
+	case s.WooCommerce != nil:
+		return woocommerce.New(*s.WooCommerce, p.options("WooCommerce store", id))
 	case s.Vendure != nil:
 		return vendure.New(*s.Vendure, p.options("Vendure store", id))
 	case s.Medusa != nil:
