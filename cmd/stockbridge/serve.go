@@ -64,7 +64,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 		return usageError{fmt.Errorf("--max-syncs: %d is out of range; write 1 to 1000", c.MaxSyncs)}
 	case c.CostBudget < 0:
 		return usageError{fmt.Errorf("--cost-budget: %d is out of range; write 1 or more, or 0 to bound nothing", c.CostBudget)}
-	case c.CostRestore < 1:
+	case c.CostBudget > 0 && c.CostRestore < 1: // without a budget there is nothing to restore
 		return usageError{fmt.Errorf("--cost-restore: %d is out of range; write 1 or more, else a budget that is spent stays so", c.CostRestore)}
 	}
 	a, err := i.open(c.outside, c.MaxSyncs)
