@@ -71,7 +71,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.db.Close()) }()
+	defer func() { err = errors.Join(err, a.platforms.Close(), a.db.Close()) }()
 	made, err := c.admin(i, a.db)
 	if err != nil {
 		return err
