@@ -13,6 +13,7 @@ import (
 	"stockbridge/ent"
 	"stockbridge/internal/access"
 	"stockbridge/internal/channel"
+	"stockbridge/internal/channel/amazon"
 	channelfiles "stockbridge/internal/channel/fileexchange"
 	"stockbridge/internal/channel/httpstore"
 	"stockbridge/internal/channel/medusa"
@@ -78,6 +79,7 @@ type Store struct {
 	HTTP         *HTTPStore         `json:"http,omitempty"`
 	FileExchange *FileExchangeStore `json:"fileExchange,omitempty"`
 	Shopify      *shopify.Config    `json:"shopify,omitempty"`
+	Amazon       *amazon.Config     `json:"amazon,omitempty"`
 	Vendure      *vendure.Config    `json:"vendure,omitempty"`
 	Medusa       *medusa.Config     `json:"medusa,omitempty"`
 	Saleor       *saleor.Config     `json:"saleor,omitempty"`
@@ -285,6 +287,8 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 			FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
 	case s.Shopify != nil:
 		return shopify.New(*s.Shopify, p.options("Shopify store", id))
+	case s.Amazon != nil:
+		return amazon.New(*s.Amazon, p.options("Amazon store", id))
 	case s.Vendure != nil:
 		return vendure.New(*s.Vendure, p.options("Vendure store", id))
 	case s.Medusa != nil:

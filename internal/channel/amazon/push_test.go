@@ -37,13 +37,13 @@ func TestFewLevelsArePatched(t *testing.T) {
 // One more goes as a feed, with one message a level; its report may be packed.
 func TestManyLevelsGoAsOneFeed(t *testing.T) {
 	t.Parallel()
-	for _, packed := range []bool{false, true} {
-		w := setup(t, 5000)
+	for n, packed := range map[int]bool{few + 1: false, maxMessages: true} {
+		w := setup(t, n)
 		w.gzip = packed
-		w.pushed(t, levels(5000, 7))
-		for op, n := range map[string]int{opDocument: 1, opUpload: 1, opFeed: 1, opGetFeed: 3, opReport: 1, opDownload: 1, opPatch: 0, opToken: 1} {
-			if w.counted(op) != n {
-				t.Errorf("%s was called %d times, want %d", op, w.counted(op), n)
+		w.pushed(t, levels(n, 7))
+		for op, want := range map[string]int{opDocument: 1, opUpload: 1, opFeed: 1, opGetFeed: 3, opReport: 1, opDownload: 1, opPatch: 0, opToken: 1} {
+			if w.counted(op) != want {
+				t.Errorf("%s was called %d times, want %d", op, w.counted(op), want)
 			}
 		}
 		if w.slept < firstPoll {
@@ -106,7 +106,7 @@ func TestLongFeedsAreParted(t *testing.T) {
 	t.Parallel()
 	w := setup(t, 0)
 	var in []channel.Level
-	for i := range 1500 {
+	for i := range 900 {
 		in = append(in, channel.Level{SKU: fmt.Sprintf("%s%d", strings.Repeat("<", 2000), i), Quantity: 1}) // < takes 6 bytes in JSON
 		w.stock[in[i].SKU] = 0
 	}
