@@ -23835,6 +23835,7 @@ type TokenMutation struct {
 	expires_at       *time.Time
 	revoked_at       *time.Time
 	last_used_at     *time.Time
+	documents        *[]byte
 	clearedFields    map[string]struct{}
 	merchants        map[int64]struct{}
 	removedmerchants map[int64]struct{}
@@ -24275,6 +24276,55 @@ func (m *TokenMutation) ResetLastUsedAt() {
 	delete(m.clearedFields, token.FieldLastUsedAt)
 }
 
+// SetDocuments sets the "documents" field.
+func (m *TokenMutation) SetDocuments(b []byte) {
+	m.documents = &b
+}
+
+// Documents returns the value of the "documents" field in the mutation.
+func (m *TokenMutation) Documents() (r []byte, exists bool) {
+	v := m.documents
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDocuments returns the old "documents" field's value of the Token entity.
+// If the Token object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TokenMutation) OldDocuments(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDocuments is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDocuments requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDocuments: %w", err)
+	}
+	return oldValue.Documents, nil
+}
+
+// ClearDocuments clears the value of the "documents" field.
+func (m *TokenMutation) ClearDocuments() {
+	m.documents = nil
+	m.clearedFields[token.FieldDocuments] = struct{}{}
+}
+
+// DocumentsCleared returns if the "documents" field was cleared in this mutation.
+func (m *TokenMutation) DocumentsCleared() bool {
+	_, ok := m.clearedFields[token.FieldDocuments]
+	return ok
+}
+
+// ResetDocuments resets all changes to the "documents" field.
+func (m *TokenMutation) ResetDocuments() {
+	m.documents = nil
+	delete(m.clearedFields, token.FieldDocuments)
+}
+
 // AddMerchantIDs adds the "merchants" edge to the Merchant entity by ids.
 func (m *TokenMutation) AddMerchantIDs(ids ...int64) {
 	if m.merchants == nil {
@@ -24363,7 +24413,7 @@ func (m *TokenMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TokenMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 9)
 	if m.name != nil {
 		fields = append(fields, token.FieldName)
 	}
@@ -24387,6 +24437,9 @@ func (m *TokenMutation) Fields() []string {
 	}
 	if m.last_used_at != nil {
 		fields = append(fields, token.FieldLastUsedAt)
+	}
+	if m.documents != nil {
+		fields = append(fields, token.FieldDocuments)
 	}
 	return fields
 }
@@ -24412,6 +24465,8 @@ func (m *TokenMutation) Field(name string) (ent.Value, bool) {
 		return m.RevokedAt()
 	case token.FieldLastUsedAt:
 		return m.LastUsedAt()
+	case token.FieldDocuments:
+		return m.Documents()
 	}
 	return nil, false
 }
@@ -24437,6 +24492,8 @@ func (m *TokenMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldRevokedAt(ctx)
 	case token.FieldLastUsedAt:
 		return m.OldLastUsedAt(ctx)
+	case token.FieldDocuments:
+		return m.OldDocuments(ctx)
 	}
 	return nil, fmt.Errorf("unknown Token field %s", name)
 }
@@ -24502,6 +24559,13 @@ func (m *TokenMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastUsedAt(v)
 		return nil
+	case token.FieldDocuments:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDocuments(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Token field %s", name)
 }
@@ -24541,6 +24605,9 @@ func (m *TokenMutation) ClearedFields() []string {
 	if m.FieldCleared(token.FieldLastUsedAt) {
 		fields = append(fields, token.FieldLastUsedAt)
 	}
+	if m.FieldCleared(token.FieldDocuments) {
+		fields = append(fields, token.FieldDocuments)
+	}
 	return fields
 }
 
@@ -24563,6 +24630,9 @@ func (m *TokenMutation) ClearField(name string) error {
 		return nil
 	case token.FieldLastUsedAt:
 		m.ClearLastUsedAt()
+		return nil
+	case token.FieldDocuments:
+		m.ClearDocuments()
 		return nil
 	}
 	return fmt.Errorf("unknown Token nullable field %s", name)
@@ -24595,6 +24665,9 @@ func (m *TokenMutation) ResetField(name string) error {
 		return nil
 	case token.FieldLastUsedAt:
 		m.ResetLastUsedAt()
+		return nil
+	case token.FieldDocuments:
+		m.ResetDocuments()
 		return nil
 	}
 	return fmt.Errorf("unknown Token field %s", name)

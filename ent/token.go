@@ -34,6 +34,8 @@ type Token struct {
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 	// LastUsedAt holds the value of the "last_used_at" field.
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	// SHA-256 of the GraphQL documents that it may run, 32 bytes each, ascending; NULL is any
+	Documents []byte `json:"documents,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the TokenQuery when eager-loading is set.
 	Edges        TokenEdges `json:"edges"`
@@ -63,7 +65,7 @@ func (*Token) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case token.FieldHash:
+		case token.FieldHash, token.FieldDocuments:
 			values[i] = new([]byte)
 		case token.FieldID:
 			values[i] = new(sql.NullInt64)
@@ -143,6 +145,12 @@ func (_m *Token) assignValues(columns []string, values []any) error {
 				_m.LastUsedAt = new(time.Time)
 				*_m.LastUsedAt = value.Time
 			}
+		case token.FieldDocuments:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field documents", values[i])
+			} else if value != nil {
+				_m.Documents = *value
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -212,6 +220,9 @@ func (_m *Token) String() string {
 		builder.WriteString("last_used_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("documents=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Documents))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -102,6 +102,12 @@ func (_c *TokenCreate) SetNillableLastUsedAt(v *time.Time) *TokenCreate {
 	return _c
 }
 
+// SetDocuments sets the "documents" field.
+func (_c *TokenCreate) SetDocuments(v []byte) *TokenCreate {
+	_c.mutation.SetDocuments(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *TokenCreate) SetID(v int64) *TokenCreate {
 	_c.mutation.SetID(v)
@@ -254,6 +260,10 @@ func (_c *TokenCreate) createSpec() (*Token, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LastUsedAt(); ok {
 		_spec.SetField(token.FieldLastUsedAt, field.TypeTime, value)
 		_node.LastUsedAt = &value
+	}
+	if value, ok := _c.mutation.Documents(); ok {
+		_spec.SetField(token.FieldDocuments, field.TypeBytes, value)
+		_node.Documents = value
 	}
 	if nodes := _c.mutation.MerchantsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -237,6 +237,9 @@ func (_u *TokenUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.LastUsedAtCleared() {
 		_spec.ClearField(token.FieldLastUsedAt, field.TypeTime)
 	}
+	if _u.mutation.DocumentsCleared() {
+		_spec.ClearField(token.FieldDocuments, field.TypeBytes)
+	}
 	if _u.mutation.MerchantsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2M,
@@ -538,6 +541,9 @@ func (_u *TokenUpdateOne) sqlSave(ctx context.Context) (_node *Token, err error)
 	}
 	if _u.mutation.LastUsedAtCleared() {
 		_spec.ClearField(token.FieldLastUsedAt, field.TypeTime)
+	}
+	if _u.mutation.DocumentsCleared() {
+		_spec.ClearField(token.FieldDocuments, field.TypeBytes)
 	}
 	if _u.mutation.MerchantsCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -100,6 +100,9 @@ func TestUserErrors(t *testing.T) {
 			{"otto", "reportWarehouseLevels", `{warehouseId: "$F", levels: [{sku: "A", available: 1}]}`, "WRONG_STATE input,warehouseId"},
 			{"otto", "reportWarehouseLevels", `{warehouseId: "$W", complete: true, levels: []}`, "HELD"},
 			{"admin", "createToken", `{name: "n", role: PARTNER}`, "BLANK input,merchantIds"},
+			{"admin", "createToken", `{name: "n", role: ADMIN, documents: []}`, "BLANK input,documents"},
+			{"admin", "createToken", `{name: "n", role: ADMIN, documents: ["` + strings.Repeat("a", 64) + `", "{ viewer { name } }"]}`, "INVALID input,documents,1"},
+			{"admin", "createToken", `{name: "n", role: ADMIN, documents: [` + strings.Repeat(`"`+strings.Repeat("a", 64)+`", `, 1001) + `]}`, "TOO_MANY input,documents"},
 			{"admin", "createToken", `{name: "n", role: ADMIN, expiresAt: "2001-01-01T00:00:00Z"}`, "OUT_OF_RANGE input,expiresAt"},
 			// strategies
 			{"otto", "createPartitionStrategy", `{warehouseId: "$W", name: "n", buffer: {percentage: 12.345}}`, "OUT_OF_RANGE input,buffer,percentage"},

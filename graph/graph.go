@@ -79,6 +79,7 @@ func (r *resolver) PartitionStrategy() generated.PartitionStrategyResolver { ret
 func (r *resolver) Schedule() generated.ScheduleResolver                   { return scheduleFields{} }
 func (r *resolver) Store() generated.StoreResolver                         { return storeFields{r} }
 func (r *resolver) SyncRun() generated.SyncRunResolver                     { return syncRunFields{r} }
+func (r *resolver) Token() generated.TokenResolver                         { return tokenFields{} }
 func (r *resolver) Viewer() generated.ViewerResolver                       { return viewerFields{r} }
 func (r *resolver) Warehouse() generated.WarehouseResolver                 { return warehouseFields{} }
 func (r *resolver) WarehouseLevel() generated.WarehouseLevelResolver       { return warehouseLevelFields{r} }

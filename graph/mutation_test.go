@@ -156,6 +156,11 @@ func TestEveryMutationComesThrough(t *testing.T) {
 		if access.CheckSecret(secret) != nil || !strings.HasSuffix(secret, at(token, "token.hint").(string)) || at(token, "token.expiresAt") != "2098-12-31T23:00:00Z" || at(token, "token.merchants.0.name") != "Acme Inc" {
 			t.Errorf("createToken: %s", brief(token))
 		}
+		hash := strings.Repeat("0A", 32)
+		bound := w.do(admin, "createToken", `{name: "B", role: ADMIN, documents: ["`+strings.Repeat("f0", 32)+`", "`+hash+`", "`+strings.ToLower(hash)+`"]}`, "token { documents }", "token.documents")
+		if brief(bound) != brief([]any{strings.ToLower(hash), strings.Repeat("f0", 32)}) || at(token, "token.documents") != nil {
+			t.Errorf("createToken with documents: %s", brief(bound))
+		}
 		if got := w.do(admin, "revokeToken", fmt.Sprintf(`{tokenId: %q}`, at(token, "token.id")), "token { revokedAt }", "token.revokedAt"); got == nil {
 			t.Error("revokeToken: not revoked")
 		}

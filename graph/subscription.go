@@ -8,7 +8,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"stockbridge/ent"
-	entactivity "stockbridge/ent/activity"
 	"stockbridge/ent/channellevel"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/ent/syncrun"
@@ -16,6 +15,8 @@ import (
 	"stockbridge/internal/activity"
 	"stockbridge/internal/fault"
 )
+
+type fact = *ent.Activity
 
 // lookAgain is how long a subscription waits before it reads again what could not be read, or what nobody said has changed.
 const lookAgain = 2 * time.Second
@@ -27,19 +28,20 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 		return nil, err
 	}
 	filter.Kinds = kinds
-	var position int64
-	if after != nil {
-		if position, err = readActivityCursor(*after); err == nil {
-			err = s.Feed.Kept(ctx, s.Reader, filter.MerchantID, position)
-		}
-	} else {
-		position, err = s.now(ctx, filter.MerchantID)
-	}
+	told := StreamOf(ctx)
+	position, err := s.begin(ctx, told, filter.MerchantID, after)
 	if err != nil {
 		return nil, err
 	}
 	return stream(ctx, func(send func(*ent.Activity) bool) {
-		s.follow(ctx, position, filter, send)
+		s.follow(ctx, told, position, filter, func(rows []fact) bool {
+			for _, a := range rows {
+				if told.Sends(a.ID); !send(a) {
+					return false
+				}
+			}
+			return true
+		})
 	}), nil
 }
 
@@ -118,28 +120,51 @@ func (s subscription) ChannelLevelChanged(ctx context.Context, merchantID string
 	})
 }
 
-// levels follows the levels that activities tell of, from now on. One that is gone by now is passed over.
+// levels follows the levels that activities tell of, each as it stands. Of several activities that tell of one level the
+// last counts, where they come faster than the receiver takes them. A level that is gone by now is passed over.
 func levels[T any](ctx context.Context, s subscription, filter activity.Filter, load func(context.Context, *ent.Activity) (*T, error)) (<-chan *T, error) {
-	position, err := s.now(ctx, filter.MerchantID)
+	told := StreamOf(ctx)
+	position, err := s.begin(ctx, told, filter.MerchantID, nil)
 	if err != nil {
 		return nil, err
 	}
 	return stream(ctx, func(send func(*T) bool) {
-		s.follow(ctx, position, filter, func(a *ent.Activity) bool {
-			for {
+		s.follow(ctx, told, position, filter, func(rows []fact) bool {
+			last := map[place]int64{}
+			for _, a := range rows {
+				last[placeOf(a)] = a.ID
+			}
+			for _, a := range rows {
+				if last[placeOf(a)] != a.ID {
+					continue
+				}
 				level, err := load(ctx, a)
-				if err == nil {
-					return send(level)
+				for err != nil && !ent.IsNotFound(err) {
+					if !s.unread(ctx, err) {
+						return false
+					}
+					level, err = load(ctx, a)
 				}
-				if ent.IsNotFound(err) {
-					return true
+				if err != nil {
+					continue
 				}
-				if !s.unread(ctx, err) {
+				if told.Sends(a.ID); !send(level) {
 					return false
 				}
 			}
+			return true
 		})
 	}), nil
+}
+
+// place is what tells levels apart: of a warehouse and facility, or of a store and location.
+type place struct {
+	sku, channelSKU                      string
+	warehouse, facility, store, location int64
+}
+
+func placeOf(a fact) place {
+	return place{a.Sku, given(a.ChannelSku), given(a.WarehouseID), given(a.FacilityID), given(a.StoreID), given(a.LocationID)}
 }
 
 // filter reads what a subscription is narrowed to. Faults: NOT_FOUND of what the viewer does not see.
@@ -169,30 +194,6 @@ func (s subscription) filter(ctx context.Context, merchantID string, sku, storeI
 		f.WarehouseID = warehouse.ID
 	}
 	return f, nil
-}
-
-// now is the position after all that has happened. It is taken before a subscription is answered, so that what the client
-// does next is not missed.
-func (s subscription) now(ctx context.Context, merchantID int64) (int64, error) {
-	newest, err := s.Reader.Activity.Query().Where(entactivity.MerchantID(merchantID)).Order(ent.Desc(entactivity.FieldID)).FirstID(ctx)
-	return newest, ent.MaskNotFound(err)
-}
-
-// follow hands out activities until ctx ends or send answers false. What cannot be read is read again later, from where
-// it was left: the stream has no gap, and does not end as if nothing more could come. Only where what comes next was
-// deleted before it was read the stream ends; whoever asks to go on is told why.
-func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, send func(*ent.Activity) bool) {
-	done := false
-	for !done {
-		err := s.Feed.Follow(ctx, s.Reader, position, filter, func(a *ent.Activity) error {
-			if done = !send(a); done {
-				return context.Canceled
-			}
-			position = a.ID
-			return nil
-		})
-		done = done || fault.CodeOf(err) == fault.CursorExpired || !s.unread(ctx, err)
-	}
 }
 
 // unread waits a while after a failed read; false when ctx ended.

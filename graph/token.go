@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,6 +49,13 @@ func (m mutation) CreateToken(ctx context.Context, in model.CreateTokenInput) (o
 				faults = append(faults, fault.At(fmt.Sprintf("merchantIds.%d", i), fault.NotFound, "%s", fault.Message(err)))
 			}
 		}
+		documents, err := access.ParseDocuments(in.Documents)
+		var more fault.List
+		if errors.As(err, &more) {
+			faults = append(faults, more...)
+		} else if err != nil {
+			return err
+		}
 		if err := faults.Or(); err != nil {
 			return err
 		}
@@ -56,7 +64,7 @@ func (m mutation) CreateToken(ctx context.Context, in model.CreateTokenInput) (o
 			return err
 		}
 		row, err := m.DB.CreateToken(ctx, database.CreateToken{Name: in.Name, Role: in.Role, MerchantIDs: merchants, ExpiresAt: in.ExpiresAt,
-			Hash: access.Hash(secret), Hint: secret[len(secret)-4:]})
+			Hash: access.Hash(secret), Hint: secret[len(secret)-4:], Documents: documents})
 		if err != nil {
 			return err
 		}
@@ -81,4 +89,11 @@ func (m mutation) RevokeToken(ctx context.Context, in model.RevokeTokenInput) (o
 		return err
 	})
 	return out, err
+}
+
+type tokenFields struct{}
+
+// Documents are those that a token is for.
+func (tokenFields) Documents(_ context.Context, t *ent.Token) ([]string, error) {
+	return access.DocumentHashes(t.Documents).Written(), nil
 }

@@ -106,12 +106,16 @@ func newWorld(t testing.TB, name string) *world {
 			t.Error(err)
 		}
 	})
-	w.feed = activity.New(w.db, w.bell, log)
+	reader := access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements})))
+	w.feed = activity.New(activity.Config{DB: w.db, Reader: reader, System: access.System, Bell: w.bell, Log: log})
+	feedCtx, stopFeed := context.WithCancel(context.Background())
+	fed := make(chan struct{})
+	go func() { defer close(fed); w.feed.Run(feedCtx) }()
+	t.Cleanup(func() { stopFeed(); <-fed })
 	w.imports = catalog.New(catalog.Config{DB: w.db, Replan: w.pipeline.Replan, Log: log})
 	t.Cleanup(func() { w.imports.Close(context.Background()) })
 	w.schema = graph.New(graph.Config{
-		Reader: access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements}))),
-		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
+		Reader: reader, DB: w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
 	})
 	w.executor = executor.New(w.schema)
 	w.executor.SetErrorPresenter(graph.ErrorPresenter(log))

@@ -57,7 +57,7 @@ func (i *invocation) open(o outside, syncs int) (*app, error) {
 	if a.sealer, err = o.sealer(a.db); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
-	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: a.sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}})
+	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: a.sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}, Log: i.log})
 	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log, Syncs: syncs})
 	return a, nil
 }

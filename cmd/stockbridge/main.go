@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	setCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Environ())

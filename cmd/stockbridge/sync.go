@@ -33,7 +33,7 @@ func (c *syncCommand) Run(i *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.db.Close()) }()
+	defer func() { err = errors.Join(err, a.platforms.Close(), a.db.Close()) }()
 	defer a.pipeline.Close(i) // on a signal the run ends INTERRUPTED
 	reader := a.db.Reader()
 	conn, err := reader.Connection.Query().Where(connection.ID(id)).Only(i)

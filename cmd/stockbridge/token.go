@@ -27,6 +27,7 @@ type createTokenCommand struct {
 	Name     string        `help:"Who or what it is for." required:""`
 	Role     string        `help:"ADMIN may do all, OPERATOR all for its merchants, PARTNER reads and subscribes." enum:"ADMIN,OPERATOR,PARTNER" default:"ADMIN"`
 	Merchant []string      `help:"The id of a merchant it is for, as the API gives it. Can be given several times." placeholder:"ID"`
+	Document []string      `help:"The SHA-256 of a GraphQL document that it may run, in hexadecimal digits. Can be given several times. Left out: it may run any." placeholder:"HASH"`
 	Lifetime time.Duration `help:"After this long it expires (720h). Left out: never." placeholder:"DURATION"`
 }
 
@@ -40,6 +41,11 @@ func (c *createTokenCommand) Run(i *invocation) (err error) {
 		}
 		in.MerchantIDs = append(in.MerchantIDs, row)
 	}
+	documents, err := access.ParseDocuments(c.Document)
+	if err != nil {
+		return fmt.Errorf("--document: %w", err)
+	}
+	in.Documents = documents
 	db, err := i.openDatabase(database.Options{})
 	if err != nil {
 		return err

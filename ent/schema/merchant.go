@@ -42,6 +42,7 @@ func (Token) Fields() []ent.Field {
 		field.Time("expires_at").Optional().Nillable(),
 		field.Time("revoked_at").Optional().Nillable(),
 		field.Time("last_used_at").Optional().Nillable(),
+		field.Bytes("documents").Optional().Immutable().Comment("SHA-256 of the GraphQL documents that it may run, 32 bytes each, ascending; NULL is any"),
 	}
 }
 

@@ -32,6 +32,8 @@ const (
 	FieldRevokedAt = "revoked_at"
 	// FieldLastUsedAt holds the string denoting the last_used_at field in the database.
 	FieldLastUsedAt = "last_used_at"
+	// FieldDocuments holds the string denoting the documents field in the database.
+	FieldDocuments = "documents"
 	// EdgeMerchants holds the string denoting the merchants edge name in mutations.
 	EdgeMerchants = "merchants"
 	// Table holds the table name of the token in the database.
@@ -54,6 +56,7 @@ var Columns = []string{
 	FieldExpiresAt,
 	FieldRevokedAt,
 	FieldLastUsedAt,
+	FieldDocuments,
 }
 
 var (

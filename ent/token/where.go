@@ -91,6 +91,11 @@ func LastUsedAt(v time.Time) predicate.Token {
 	return predicate.Token(sql.FieldEQ(FieldLastUsedAt, v))
 }
 
+// Documents applies equality check predicate on the "documents" field. It's identical to DocumentsEQ.
+func Documents(v []byte) predicate.Token {
+	return predicate.Token(sql.FieldEQ(FieldDocuments, v))
+}
+
 // NameEQ applies the EQ predicate on the "name" field.
 func NameEQ(v string) predicate.Token {
 	return predicate.Token(sql.FieldEQ(FieldName, v))
@@ -479,6 +484,56 @@ func LastUsedAtIsNil() predicate.Token {
 // LastUsedAtNotNil applies the NotNil predicate on the "last_used_at" field.
 func LastUsedAtNotNil() predicate.Token {
 	return predicate.Token(sql.FieldNotNull(FieldLastUsedAt))
+}
+
+// DocumentsEQ applies the EQ predicate on the "documents" field.
+func DocumentsEQ(v []byte) predicate.Token {
+	return predicate.Token(sql.FieldEQ(FieldDocuments, v))
+}
+
+// DocumentsNEQ applies the NEQ predicate on the "documents" field.
+func DocumentsNEQ(v []byte) predicate.Token {
+	return predicate.Token(sql.FieldNEQ(FieldDocuments, v))
+}
+
+// DocumentsIn applies the In predicate on the "documents" field.
+func DocumentsIn(vs ...[]byte) predicate.Token {
+	return predicate.Token(sql.FieldIn(FieldDocuments, vs...))
+}
+
+// DocumentsNotIn applies the NotIn predicate on the "documents" field.
+func DocumentsNotIn(vs ...[]byte) predicate.Token {
+	return predicate.Token(sql.FieldNotIn(FieldDocuments, vs...))
+}
+
+// DocumentsGT applies the GT predicate on the "documents" field.
+func DocumentsGT(v []byte) predicate.Token {
+	return predicate.Token(sql.FieldGT(FieldDocuments, v))
+}
+
+// DocumentsGTE applies the GTE predicate on the "documents" field.
+func DocumentsGTE(v []byte) predicate.Token {
+	return predicate.Token(sql.FieldGTE(FieldDocuments, v))
+}
+
+// DocumentsLT applies the LT predicate on the "documents" field.
+func DocumentsLT(v []byte) predicate.Token {
+	return predicate.Token(sql.FieldLT(FieldDocuments, v))
+}
+
+// DocumentsLTE applies the LTE predicate on the "documents" field.
+func DocumentsLTE(v []byte) predicate.Token {
+	return predicate.Token(sql.FieldLTE(FieldDocuments, v))
+}
+
+// DocumentsIsNil applies the IsNil predicate on the "documents" field.
+func DocumentsIsNil() predicate.Token {
+	return predicate.Token(sql.FieldIsNull(FieldDocuments))
+}
+
+// DocumentsNotNil applies the NotNil predicate on the "documents" field.
+func DocumentsNotNil() predicate.Token {
+	return predicate.Token(sql.FieldNotNull(FieldDocuments))
 }
 
 // HasMerchants applies the HasEdge predicate on the "merchants" edge.

@@ -55,6 +55,7 @@ type ResolverRoot interface {
 	Store() StoreResolver
 	Subscription() SubscriptionResolver
 	SyncRun() SyncRunResolver
+	Token() TokenResolver
 	Viewer() ViewerResolver
 	Warehouse() WarehouseResolver
 	WarehouseLevel() WarehouseLevelResolver
@@ -213,6 +214,9 @@ type SubscriptionResolver interface {
 }
 type SyncRunResolver interface {
 	Problems(ctx context.Context, obj *ent.SyncRun, first *int64, after *string, last *int64, before *string) (*model.Page[ent.RunProblem], error)
+}
+type TokenResolver interface {
+	Documents(ctx context.Context, obj *ent.Token) ([]string, error)
 }
 type ViewerResolver interface {
 	Merchants(ctx context.Context, obj *model.Viewer) ([]*ent.Merchant, error)
@@ -859,6 +863,8 @@ type Token implements Node {
   revokedAt: Time
   "When it was last used, to the minute or so; null for never."
   lastUsedAt: Time
+  "The SHA-256, in hexadecimal digits, of the only documents that it may run. Null: any document."
+  documents: [String!]
 }
 
 "A page of tokens."
@@ -921,6 +927,12 @@ input CreateTokenInput {
   merchantIds: [ID!]
   "From when on it is useless, in the future. Left out: never."
   expiresAt: Time
+  """
+  The documents that the token is for, up to 1,000: the SHA-256 of the exact text of each, in 64 hexadecimal digits. Any
+  other is refused with ` + "`" + `DOCUMENT_NOT_ALLOWED` + "`" + `, however it is sent, and so are ` + "`" + `/export` + "`" + ` and ` + "`" + `/metrics` + "`" + `. Left out: any
+  document. It cannot be changed later.
+  """
+  documents: [String!]
 }
 
 "What came of ` + "`" + `createToken` + "`" + `."
@@ -1205,7 +1217,7 @@ type FileExchangeWarehouseSettings {
   hasPrivateKey: Boolean!
   "Whether a passphrase of the private key is stored."
   hasPassphrase: Boolean!
-  "The host key that the server must show, given or pinned on first use; null before that."
+  "The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none."
   hostKey: String
   "Whether a file names every SKU the warehouse has."
   complete: Boolean!
@@ -1333,7 +1345,10 @@ input WarehousePlatformInput @oneOf {
 
 "A directory that a warehouse leaves CSV files in."
 input FileExchangeWarehouseInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
+  """
+  ` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftps://host:port/dir` + "`" + ` (explicit TLS) or ` + "`" + `ftp://host:port/dir` + "`" + `.
+  ` + "`" + `/~/dir` + "`" + ` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
+  """
   url: String!
   "Whom to sign in as."
   username: String
@@ -1343,7 +1358,10 @@ input FileExchangeWarehouseInput {
   privateKey: String
   "The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it."
   passphrase: String
-  "The SFTP server's host key as ` + "`" + `known_hosts` + "`" + ` writes it: ` + "`" + `ssh-ed25519 AAAA…` + "`" + `. Left out or null: the one shown at first use is pinned."
+  """
+  What the server must show. SFTP: its host key as ` + "`" + `known_hosts` + "`" + ` writes it (` + "`" + `ssh-ed25519 AAAA…` + "`" + `), or a fingerprint (` + "`" + `SHA256:…` + "`" + `); left out or null, the one shown at first use is pinned.
+  FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
+  """
   hostKey: String
   "Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level."
   complete: Boolean = false
@@ -1860,7 +1878,7 @@ type FileExchangeStoreSettings {
   hasPrivateKey: Boolean!
   "Whether a passphrase of the private key is stored."
   hasPassphrase: Boolean!
-  "The host key that the server must show, given or pinned on first use; null before that."
+  "The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none."
   hostKey: String
 }
 
@@ -2028,7 +2046,10 @@ input HttpStoreInput {
 
 "A directory that a store takes CSV files from (` + "`" + `in/inv_*.csv` + "`" + ` below it)."
 input FileExchangeStoreInput {
-  "` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `. Passwords do not belong here."
+  """
+  ` + "`" + `file:///dir` + "`" + ` below a directory the server's operator allows, or ` + "`" + `sftp://host:port/dir` + "`" + `, ` + "`" + `ftps://host:port/dir` + "`" + ` (explicit TLS) or ` + "`" + `ftp://host:port/dir` + "`" + `.
+  ` + "`" + `/~/dir` + "`" + ` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
+  """
   url: String!
   "Whom to sign in as."
   username: String
@@ -2038,7 +2059,10 @@ input FileExchangeStoreInput {
   privateKey: String
   "The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it."
   passphrase: String
-  "The SFTP server's host key as ` + "`" + `known_hosts` + "`" + ` writes it: ` + "`" + `ssh-ed25519 AAAA…` + "`" + `. Left out or null: the one shown at first use is pinned."
+  """
+  What the server must show. SFTP: its host key as ` + "`" + `known_hosts` + "`" + ` writes it (` + "`" + `ssh-ed25519 AAAA…` + "`" + `), or a fingerprint (` + "`" + `SHA256:…` + "`" + `); left out or null, the one shown at first use is pinned.
+  FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
+  """
   hostKey: String
 }
 
@@ -6220,6 +6244,8 @@ func (ec *executionContext) childFields_Token(ctx context.Context, field graphql
 		return ec.fieldContext_Token_revokedAt(ctx, field)
 	case "lastUsedAt":
 		return ec.fieldContext_Token_lastUsedAt(ctx, field)
+	case "documents":
+		return ec.fieldContext_Token_documents(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Token", field.Name)
 }
@@ -26724,6 +26750,29 @@ func (ec *executionContext) fieldContext_Token_lastUsedAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Token", field, false, false, "Time")
 }
 
+func (ec *executionContext) _Token_documents(ctx context.Context, field graphql.CollectedField, obj *ent.Token) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Token_documents(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Token().Documents(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Token_documents(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Token", field, true, true, "String")
+}
+
 func (ec *executionContext) _TokenConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.Page[ent.Token]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -31753,7 +31802,7 @@ func (ec *executionContext) unmarshalInputCreateTokenInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "role", "merchantIds", "expiresAt"}
+	fieldsInOrder := [...]string{"name", "role", "merchantIds", "expiresAt", "documents"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -31788,6 +31837,13 @@ func (ec *executionContext) unmarshalInputCreateTokenInput(ctx context.Context, 
 				return it, err
 			}
 			it.ExpiresAt = data
+		case "documents":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("documents"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Documents = data
 		}
 	}
 	return it, nil
@@ -43658,6 +43714,12 @@ func (ec *executionContext) _Token(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "documents":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Token_documents(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

@@ -392,6 +392,10 @@ type CreateTokenInput struct {
 	MerchantIds []string `json:"merchantIds,omitempty,omitzero"`
 	// From when on it is useless, in the future. Left out: never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty,omitzero"`
+	// The documents that the token is for, up to 1,000: the SHA-256 of the exact text of each, in 64 hexadecimal digits. Any
+	// other is refused with `DOCUMENT_NOT_ALLOWED`, however it is sent, and so are `/export` and `/metrics`. Left out: any
+	// document. It cannot be changed later.
+	Documents []string `json:"documents,omitempty,omitzero"`
 }
 
 // What came of `createToken`.
@@ -731,7 +735,8 @@ type FileColumnsInput struct {
 
 // A directory that a store takes CSV files from (`in/inv_*.csv` below it).
 type FileExchangeStoreInput struct {
-	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`, `ftps://host:port/dir` (explicit TLS) or `ftp://host:port/dir`.
+	// `/~/dir` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty,omitzero"`
@@ -741,7 +746,8 @@ type FileExchangeStoreInput struct {
 	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty,omitzero"`
 	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
 	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty,omitzero"`
-	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
+	// What the server must show. SFTP: its host key as `known_hosts` writes it (`ssh-ed25519 AAAA…`), or a fingerprint (`SHA256:…`); left out or null, the one shown at first use is pinned.
+	// FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
 	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty,omitzero"`
 }
 
@@ -757,7 +763,7 @@ type FileExchangeStoreSettings struct {
 	HasPrivateKey bool `json:"hasPrivateKey"`
 	// Whether a passphrase of the private key is stored.
 	HasPassphrase bool `json:"hasPassphrase"`
-	// The host key that the server must show, given or pinned on first use; null before that.
+	// The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none.
 	HostKey *string `json:"hostKey,omitempty,omitzero"`
 }
 
@@ -765,7 +771,8 @@ func (FileExchangeStoreSettings) IsStoreSettings() {}
 
 // A directory that a warehouse leaves CSV files in.
 type FileExchangeWarehouseInput struct {
-	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`. Passwords do not belong here.
+	// `file:///dir` below a directory the server's operator allows, or `sftp://host:port/dir`, `ftps://host:port/dir` (explicit TLS) or `ftp://host:port/dir`.
+	// `/~/dir` is below the user's home. FTP encrypts nothing: over a public network anyone on the way can read its password and files. Passwords do not belong here.
 	URL string `json:"url"`
 	// Whom to sign in as.
 	Username *string `json:"username,omitempty,omitzero"`
@@ -775,7 +782,8 @@ type FileExchangeWarehouseInput struct {
 	PrivateKey graphql.Omittable[*string] `json:"privateKey,omitempty,omitzero"`
 	// The passphrase of the private key, where it has one. Kept encrypted, never shown. Null forgets it.
 	Passphrase graphql.Omittable[*string] `json:"passphrase,omitempty,omitzero"`
-	// The SFTP server's host key as `known_hosts` writes it: `ssh-ed25519 AAAA…`. Left out or null: the one shown at first use is pinned.
+	// What the server must show. SFTP: its host key as `known_hosts` writes it (`ssh-ed25519 AAAA…`), or a fingerprint (`SHA256:…`); left out or null, the one shown at first use is pinned.
+	// FTPS: the SHA-256 fingerprint of its certificate, or the certificate, or those of the authorities to trust, as PEM; left out or null, the authorities that this server's machine trusts decide.
 	HostKey graphql.Omittable[*string] `json:"hostKey,omitempty,omitzero"`
 	// Whether a file names every SKU the warehouse has. False: a SKU that is not named keeps its level.
 	Complete *bool `json:"complete,omitempty,omitzero"`
@@ -799,7 +807,7 @@ type FileExchangeWarehouseSettings struct {
 	HasPrivateKey bool `json:"hasPrivateKey"`
 	// Whether a passphrase of the private key is stored.
 	HasPassphrase bool `json:"hasPassphrase"`
-	// The host key that the server must show, given or pinned on first use; null before that.
+	// The host key (SFTP) or certificate (FTPS) that the server must show, given or pinned on first use; null where there is none.
 	HostKey *string `json:"hostKey,omitempty,omitzero"`
 	// Whether a file names every SKU the warehouse has.
 	Complete bool `json:"complete"`

@@ -65,6 +65,17 @@ func TestAuthenticate(t *testing.T) {
 			refused("its hash", string(Hash(secret)))
 			refused("a chosen secret with spaces", "chosen by hand")
 
+			// What another process took away is noticed within a second, what this one did at once.
+			elsewhere := NewAuthenticator(db, nil, slog.New(slog.DiscardHandler))
+			elsewhere.lately.keep([32]byte(Hash("gone")), seen{v, start, db.TokensVersion()})
+			if again, err := elsewhere.Authenticate(t.Context(), "gone"); again != v || err != nil {
+				t.Errorf("a moment ago: %v, %v", again, err)
+			}
+			later.Store(int64(rememberedFor))
+			if again, err := elsewhere.Authenticate(t.Context(), "gone"); fault.CodeOf(err) != fault.Unauthenticated {
+				t.Errorf("a second later: %v, %v", again, err)
+			}
+
 			later.Store(int64(time.Hour))
 			refused("expired", secret)
 			later.Store(0)

@@ -27,6 +27,8 @@ type Viewer struct {
 	Role        Role
 	MerchantIDs []int64   // ascending; means nothing for an ADMIN
 	ExpiresAt   time.Time // zero: never
+	// Documents are the only ones of GraphQL that it may run; nil is any.
+	Documents DocumentHashes
 }
 
 // Sees tells whether the viewer may read what belongs to a merchant. What it may not see

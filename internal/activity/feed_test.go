@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"stockbridge/ent"
+	entactivity "stockbridge/ent/activity"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/activity"
 	"stockbridge/internal/database"
@@ -44,7 +48,7 @@ func each(t *testing.T, test func(*testing.T, *bundle)) {
 			b := &bundle{t: t, url: dbtest.URL(t, dialect)}
 			b.db, b.feed = b.open()
 			b.merchant = must(b.db.CreateMerchant(t.Context(), database.CreateMerchant{Name: "m"})).ID
-			for i := range 4 {
+			for i := range 8 {
 				b.warehouses = append(b.warehouses, must(b.db.CreateWarehouse(t.Context(), database.CreateWarehouse{MerchantID: b.merchant, Name: fmt.Sprint(i),
 					Platform: database.PlatformSettings{Platform: enum.Push, Settings: json.RawMessage("{}")}})).ID)
 			}
@@ -58,7 +62,7 @@ func (b *bundle) open() (*database.DB, *activity.Feed) {
 	b.t.Helper()
 	bell := &activity.Bell{}
 	db := dbtest.Reopen(b.t, b.url, database.Options{Committed: bell.Ring})
-	feed := activity.New(db, bell, slog.New(slog.DiscardHandler))
+	feed := activity.New(activity.Config{DB: db, Reader: db.Reader(), Bell: bell, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { feed.Run(ctx) })
@@ -78,50 +82,72 @@ func (b *bundle) report(warehouse, round int) {
 	}
 }
 
-var errEnough = errors.New("enough")
-
 // follow collects n activities.
-func follow(ctx context.Context, db *database.DB, f *activity.Feed, after int64, filter activity.Filter, n int) (ids []int64, err error) {
-	err = f.Follow(ctx, db.Reader(), after, filter, func(a *ent.Activity) error {
-		if ids = append(ids, a.ID); len(ids) == n {
-			return errEnough
+func follow(ctx context.Context, f *activity.Feed, after int64, filter activity.Filter, n int) (ids []int64, err error) {
+	tail := f.Tail(after, filter)
+	defer tail.Close()
+	for len(ids) < n {
+		rows, err := tail.Next(ctx)
+		if err != nil {
+			return ids, err
 		}
-		return nil
-	})
-	if errors.Is(err, errEnough) {
-		err = nil
+		for _, row := range rows[:min(len(rows), n-len(ids))] {
+			ids = append(ids, row.ID)
+		}
 	}
-	return ids, err
+	return ids, nil
 }
 
-// spec 5.1: followers that start at the beginning, drop out and go on from their cursor, or sit in another process get every
-// activity once and in order, while several writers commit.
+// spec 5.1: followers that begin anywhere, stall, drop out and go on from where they were, some in another process, get every
+// activity that concerns them once and in order, while several writers commit.
 func TestFollowersGetEveryActivityOnceAndInOrder(t *testing.T) {
 	each(t, func(t *testing.T, b *bundle) {
-		const writers, rounds = 4, 12
+		const writers, rounds, followers = 8, 12, 200
 		all := writers * rounds * 7
-		filter := activity.Filter{MerchantID: b.merchant}
 		ctx := t.Context()
+		feeds := []*activity.Feed{b.feed}
+		if b.db.Path() == "" {
+			_, other := b.open()
+			feeds = append(feeds, other)
+		}
+		// What the followers follow, and how much of it there will be.
+		filters := []struct {
+			activity.Filter
+			n int
+		}{
+			{activity.Filter{}, all},
+			{activity.Filter{WarehouseID: b.warehouses[3]}, rounds * 7},
+			{activity.Filter{SKU: "W5-2"}, rounds},
+			{activity.Filter{SKU: "W1-6", Kinds: []enum.ActivityKind{enum.LevelReported, enum.QuantityPushed}}, rounds},
+		}
+		var wrote atomic.Int64 // rounds, so that followers can wait for the others to be ahead
 		var work sync.WaitGroup
-		got := make([][]int64, 4)
+		got := make([][]int64, followers)
 		for i := range got {
 			work.Go(func() {
-				db, feed, step := b.db, b.feed, all
-				if i == 1 {
-					step = 5 // drops out again and again
-				}
-				if i == 3 && b.db.Path() == "" {
-					db, feed = b.open()
-				}
+				chance := rand.New(rand.NewPCG(uint64(i), 1))
+				feed, want := feeds[i%len(feeds)], filters[i%len(filters)]
+				want.MerchantID = b.merchant
 				var after int64
-				for len(got[i]) < all {
-					ids, err := follow(ctx, db, feed, after, filter, min(step, all-len(got[i])))
-					if err != nil {
-						t.Error(err)
-						return
+				for len(got[i]) < want.n {
+					tail := feed.Tail(after, want.Filter)
+					for stay := 1 + chance.IntN(want.n); stay > 0 && len(got[i]) < want.n; {
+						rows, err := tail.Next(ctx)
+						if err != nil {
+							t.Error(err)
+							tail.Close()
+							return
+						}
+						rows = rows[:min(len(rows), stay)]
+						for _, row := range rows {
+							got[i] = append(got[i], row.ID)
+						}
+						after, stay = rows[len(rows)-1].ID, stay-len(rows)
+						for behind := wrote.Load() + int64(chance.IntN(3)); wrote.Load() < min(behind, writers*rounds); { // stalls
+							runtime.Gosched()
+						}
 					}
-					got[i] = append(got[i], ids...)
-					after = ids[len(ids)-1]
+					tail.Close()
 				}
 			})
 		}
@@ -129,56 +155,103 @@ func TestFollowersGetEveryActivityOnceAndInOrder(t *testing.T) {
 			work.Go(func() {
 				for r := range rounds {
 					b.report(w, r)
+					wrote.Add(1)
 				}
 			})
 		}
 		work.Wait()
-		want := must(b.db.Reader().Activity.Query().Order(ent.Asc("id")).IDs(ctx))
-		if len(want) != all {
-			t.Fatalf("%d activities are stored, want %d", len(want), all)
-		}
-		for i := range got {
-			if !slices.Equal(got[i], want) {
-				t.Errorf("follower %d got %d activities, not the %d stored in their order", i, len(got[i]), all)
+		for i, want := range filters {
+			want.MerchantID = b.merchant
+			query := b.db.Reader().Activity.Query().Order(ent.Asc("id"))
+			if want.SKU != "" {
+				query.Where(entactivity.Sku(want.SKU))
+			}
+			if want.WarehouseID != 0 {
+				query.Where(entactivity.WarehouseID(want.WarehouseID))
+			}
+			stored := must(query.IDs(ctx))
+			if len(stored) != want.n {
+				t.Fatalf("%d activities of %+v are stored, want %d", len(stored), want.Filter, want.n)
+			}
+			for follower := i; follower < followers; follower += len(filters) {
+				if !slices.Equal(got[follower], stored) {
+					t.Errorf("follower %d got %d activities, not the %d stored in their order", follower, len(got[follower]), want.n)
+				}
 			}
 		}
 	})
 }
 
-// spec 5.1: from now on means what is committed later, and the filter narrows.
-func TestFollowFromNow(t *testing.T) {
+// A tail that is not read holds no more than its bound, slows nobody, and misses nothing once it is read.
+func TestTailThatIsNotReadCatchesUpFromStorage(t *testing.T) {
+	each(t, func(t *testing.T, b *bundle) {
+		ctx, filter := t.Context(), activity.Filter{MerchantID: b.merchant}
+		slow, quick := b.feed.Tail(0, filter), b.feed.Tail(0, filter)
+		defer slow.Close()
+		defer quick.Close()
+		b.report(0, 0)
+		var got, want []int64
+		for _, tail := range []*activity.Tail{slow, quick} { // until both are handed what comes
+			for range 7 {
+				rows := must(tail.Next(ctx))
+				for _, row := range rows {
+					if tail == slow {
+						got = append(got, row.ID)
+					} else {
+						want = append(want, row.ID)
+					}
+				}
+				if len(rows) == 7 {
+					break
+				}
+			}
+		}
+		const rounds = 250 // of 7: more than is held
+		for r := range rounds {
+			b.report(1, r)
+			for len(want) < (r+2)*7 {
+				for _, row := range must(quick.Next(ctx)) {
+					want = append(want, row.ID)
+				}
+			}
+		}
+		for len(got) < len(want) {
+			for _, row := range must(slow.Next(ctx)) {
+				got = append(got, row.ID)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the slow one got %d, the quick one %d, or in another order", len(got), len(want))
+		}
+	})
+}
+
+// spec 5.1: what a tail is handed is its own, and narrowed as its filter says; from now on means what is committed later.
+func TestTailFromNow(t *testing.T) {
 	each(t, func(t *testing.T, b *bundle) {
 		b.report(0, 1)
-		started := make(chan struct{})
-		var once sync.Once
-		client := b.db.Reader()
-		client.Intercept(ent.InterceptFunc(func(next ent.Querier) ent.Querier {
-			return ent.QuerierFunc(func(ctx context.Context, q ent.Query) (ent.Value, error) {
-				v, err := next.Query(ctx, q)
-				once.Do(func() { close(started) }) // the position is taken
-				return v, err
-			})
-		}))
-		var got []string
-		done := make(chan error, 1)
-		go func() {
-			done <- b.feed.Follow(t.Context(), client, activity.FromNow, activity.Filter{MerchantID: b.merchant, WarehouseID: b.warehouses[1], SKU: "W1-3", Kinds: []enum.ActivityKind{enum.LevelReported}}, func(a *ent.Activity) error {
-				got = append(got, fmt.Sprint(a.Sku, " ", *a.After))
-				if len(got) == 2 {
-					return errEnough
-				}
-				return nil
-			})
-		}()
-		<-started
+		filter := activity.Filter{MerchantID: b.merchant, WarehouseID: b.warehouses[1], SKU: "W1-3", Kinds: []enum.ActivityKind{enum.LevelReported}}
+		now := must(b.feed.Newest(t.Context()))
+		one, two := b.feed.Tail(now, filter), b.feed.Tail(now, filter)
+		defer one.Close()
+		defer two.Close()
+		if rows := must(one.Stored(t.Context())); len(rows) != 0 || one.Position() != now {
+			t.Errorf("%v at %d before anything happened", rows, one.Position())
+		}
 		b.report(0, 2)
 		b.report(1, 3)
 		b.report(1, 4)
-		if err := <-done; !errors.Is(err, errEnough) {
-			t.Fatal(err)
-		}
-		if want := []string{"W1-3 3", "W1-3 4"}; !slices.Equal(got, want) {
-			t.Errorf("got %v, want %v", got, want)
+		for _, tail := range []*activity.Tail{one, two} {
+			var got []string
+			for len(got) < 2 {
+				for _, a := range must(tail.Next(t.Context())) {
+					got = append(got, fmt.Sprint(a.Sku, " ", *a.After))
+					a.Sku = "changed by its owner"
+				}
+			}
+			if want := []string{"W1-3 3", "W1-3 4"}; !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
 		}
 	})
 }
@@ -188,7 +261,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	each(t, func(t *testing.T, b *bundle) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := follow(ctx, b.db, b.feed, 0, activity.Filter{MerchantID: b.merchant}, 1); !errors.Is(err, context.Canceled) {
+		if _, err := follow(ctx, b.feed, 0, activity.Filter{MerchantID: b.merchant}, 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -30,6 +31,7 @@ type DB struct {
 	pool    *pgxpool.Pool // PostgreSQL only
 	reader  *ent.Client
 	now     func() time.Time
+	tokens  atomic.Uint64 // how often this process took a right away
 	// committed is called after every commit that wrote activities.
 	committed func()
 }

@@ -62,6 +62,7 @@ func (db *DB) UpdateMerchant(ctx context.Context, id int64, in UpdateMerchant) (
 // DeleteMerchant takes a merchant away with its catalog. Faults: NOT_FOUND, and IN_USE while it has warehouses or
 // stores, which nobody should lose by a slip. Tokens stay, and no longer let their bearers see it.
 func (db *DB) DeleteMerchant(ctx context.Context, id int64) error {
+	defer db.tokens.Add(1) // after the commit
 	return remove(ctx, db, 0, "delete a merchant", func(t *tx) error {
 		if err := t.lock(ctx, lockSettings, id); err != nil {
 			return err

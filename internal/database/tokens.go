@@ -24,6 +24,7 @@ type CreateToken struct {
 	ExpiresAt   *time.Time // in the future; nil is never
 	Hash        []byte     // of the secret
 	Hint        string     // the secret's last characters
+	Documents   []byte     // hashes of the only documents it may run, as access.ParseDocuments makes them; nil is any
 }
 
 // CreateToken adds a token. Faults: BLANK, TOO_LONG or INVALID of name; INVALID of role; INVALID or BLANK of merchantIds,
@@ -59,6 +60,9 @@ func (db *DB) CreateToken(ctx context.Context, in CreateToken) (*ent.Token, erro
 		if in.ExpiresAt != nil {
 			create.SetExpiresAt(in.ExpiresAt.UTC().Truncate(time.Microsecond))
 		}
+		if in.Documents != nil {
+			create.SetDocuments(in.Documents)
+		}
 		return create.Save(ctx)
 	})
 }
@@ -66,6 +70,7 @@ func (db *DB) CreateToken(ctx context.Context, in CreateToken) (*ent.Token, erro
 // RevokeToken shuts a token's bearer out from now on. One that was revoked before stays as it is. Fault: NOT_FOUND of
 // tokenId.
 func (db *DB) RevokeToken(ctx context.Context, id int64) (*ent.Token, error) {
+	defer db.tokens.Add(1) // after the commit
 	return change(ctx, db, 0, "revoke a token", func(t *tx) (*ent.Token, error) {
 		row, err := t.ent.Token.Get(ctx, id)
 		if err != nil {
@@ -77,6 +82,10 @@ func (db *DB) RevokeToken(ctx context.Context, id int64) (*ent.Token, error) {
 		return row.Update().SetRevokedAt(db.Now()).Save(ctx)
 	})
 }
+
+// TokensVersion changes whenever this process has taken a token, or a merchant of tokens, away. What was read of tokens
+// after it was asked for is as good as new while it stays the same, but for what other processes do.
+func (db *DB) TokensVersion() uint64 { return db.tokens.Load() }
 
 // TokenByHash finds the token whose secret has this hash, with its merchants. A token that lost all its merchants is
 // good for none. Fault: NOT_FOUND, also of a token that was revoked or has expired.
@@ -95,6 +104,19 @@ func (db *DB) TokenByHash(ctx context.Context, hash []byte) (*ent.Token, error) 
 		return nil, fault.New(fault.NotFound, "the token has expired: ask for another")
 	}
 	return row, nil
+}
+
+// TokensByHash finds those tokens whose secrets have one of the hashes and that still stand, with their merchants.
+func (db *DB) TokensByHash(ctx context.Context, hashes [][]byte) (found []*ent.Token, err error) {
+	reader := ent.NewClient(ent.Driver(entsql.OpenDB(db.dialect, db.read)))
+	for some := range slices.Chunk(hashes, 1000) {
+		rows, err := reader.Token.Query().Where(token.HashIn(some...), token.RevokedAtIsNil(), token.Or(token.ExpiresAtIsNil(), token.ExpiresAtGT(db.Now()))).WithMerchants().All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("find tokens: %w", err)
+		}
+		found = append(found, rows...)
+	}
+	return found, nil
 }
 
 // TouchToken keeps when a token was last used, to the minute.

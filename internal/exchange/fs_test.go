@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"stockbridge/internal/exchange"
 	"stockbridge/internal/exchange/proftpd"
@@ -43,12 +44,47 @@ var trees = map[string]func(t *testing.T) tree{
 	},
 	"sftp on ProFTPD": func(t *testing.T) tree {
 		dir := t.TempDir()
-		s := proftpd.Start(t, dir)
-		return tree{open(t, exchange.Config{
-			URL: s.URL("sftp", dir), PrivateKey: s.PrivateKey, HostKey: s.HostKey,
-			Network: outbound.Policy{AllowPrivate: true},
-		}), dir}
+		return onProFTPD(t, proftpd.Start(t, dir), "sftp", dir)
 	},
+	"ftp": func(t *testing.T) tree {
+		dir := t.TempDir()
+		return onProFTPD(t, proftpd.Start(t, dir), "ftp", dir)
+	},
+	"ftp below home": func(t *testing.T) tree {
+		home := t.TempDir()
+		dir := filepath.Join(home, "shop one")
+		mkdir(t, dir)
+		tr := onProFTPD(t, proftpd.Start(t, home), "ftp", "/~/shop one")
+		tr.dir = dir
+		return tr
+	},
+	"ftp without MLSD": func(t *testing.T) tree {
+		dir := t.TempDir()
+		return onProFTPD(t, proftpd.Start(t, dir, "FactsAdvertise off"), "ftp", dir)
+	},
+	"ftps": func(t *testing.T) tree {
+		dir := t.TempDir()
+		return onProFTPD(t, proftpd.Start(t, dir, "TLSRequired on"), "ftps", dir)
+	},
+	"ftps, TLS 1.2": func(t *testing.T) tree {
+		dir := t.TempDir()
+		return onProFTPD(t, proftpd.Start(t, dir, "TLSRequired on", "TLSProtocol TLSv1.2", "TLSSessionTickets on"), "ftps", dir)
+	},
+}
+
+// onProFTPD opens dir, as the server knows it, by one of its protocols.
+func onProFTPD(t *testing.T, s *proftpd.Server, scheme, dir string) tree {
+	cfg := exchange.Config{URL: s.URL(scheme, dir), Network: inside}
+	switch scheme {
+	case "sftp":
+		cfg.PrivateKey, cfg.HostKey = s.PrivateKey, s.HostKey
+	case "ftps":
+		cfg.HostKey = s.Certificate
+		fallthrough
+	case "ftp":
+		cfg.Password = proftpd.Password
+	}
+	return tree{open(t, cfg), dir}
 }
 
 func open(t *testing.T, cfg exchange.Config) exchange.FS {
@@ -86,6 +122,13 @@ func put(t *testing.T, path, text string) {
 	t.Helper()
 	mkdir(t, filepath.Dir(path))
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func chtimes(t *testing.T, path string, at time.Time) {
+	t.Helper()
+	if err := os.Chtimes(path, at, at); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -104,28 +103,31 @@ func (r *remote) Stat(ctx context.Context, name string) (info fs.FileInfo, err e
 	return info, err
 }
 
-func (r *remote) Open(ctx context.Context, name string) (rc io.ReadCloser, err error) {
+func (r *remote) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	return openResuming(ctx, name, r.cfg.Retry, r.openAt)
+}
+
+func (r *remote) openAt(ctx context.Context, name string, at int64) (rc io.ReadCloser, info fs.FileInfo, err error) {
 	err = r.do(ctx, "read", name, func(c *sftp.Client, full string, _ *watch) error {
 		f, err := c.Open(full)
 		if err != nil {
 			return err
 		}
-		info, err := f.Stat()
+		info, err = f.Stat()
 		if err == nil && !info.Mode().IsRegular() {
 			err = errNotFile
+		}
+		if err == nil {
+			_, err = f.Seek(at, io.SeekStart)
 		}
 		if err != nil {
 			return errors.Join(err, f.Close())
 		}
-		raw := &remoteFile{ctx: ctx, r: r, c: r.conn, name: name, f: f}
 		// The client splits a large read into packets that are under way together.
-		rc = struct {
-			io.Reader
-			io.Closer
-		}{bufio.NewReaderSize(raw, 256<<10), raw}
+		rc = &remoteFile{ctx: ctx, r: r, c: r.conn, name: name, f: f}
 		return nil
 	})
-	return rc, err
+	return rc, info, err
 }
 
 func (r *remote) WriteFile(ctx context.Context, name string, from io.Reader) error {
@@ -215,9 +217,9 @@ func (r *remote) do(ctx context.Context, op, name string, f func(c *sftp.Client,
 // watched runs f while it makes progress, and sorts its error into the caller's own end, a no of the server's, and a
 // lost connection.
 func (r *remote) watched(ctx context.Context, c *conn, op, name string, f func(w *watch) error) error {
-	w := c.watch(ctx, r.cfg.Timeout)
+	w := startWatch(ctx, r.cfg.Timeout, c.close)
 	err := f(w)
-	w.end()
+	late := w.end()
 	var status *sftp.StatusError
 	var own refusal
 	var pathErr *fs.PathError
@@ -227,7 +229,7 @@ func (r *remote) watched(ctx context.Context, c *conn, op, name string, f func(w
 	case ctx.Err() != nil:
 		c.end()
 		return ctx.Err()
-	case w.late.Load():
+	case late:
 		c.end()
 		return fault.Wrap(err, fault.Unreachable, "%s %s/%s: the server made no progress for %s", op, r.url, name, r.cfg.Timeout)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrExist),

@@ -3,12 +3,10 @@ package exchange
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -64,7 +62,7 @@ func (r *remote) connect(ctx context.Context) (*conn, error) {
 func (r *remote) dial(ctx context.Context, algos []string) (c *conn, shown ssh.PublicKey, err error) {
 	nc, err := r.cfg.Network.Dialer().DialContext(ctx, "tcp", r.addr)
 	if err != nil {
-		return nil, nil, r.unreachable(ctx, err)
+		return nil, nil, unreachable(ctx, r.addr, err)
 	}
 	unhook := context.AfterFunc(ctx, func() { nc.Close() })
 	defer unhook()
@@ -74,7 +72,7 @@ func (r *remote) dial(ctx context.Context, algos []string) (c *conn, shown ssh.P
 		}
 	}()
 	if err := nc.SetDeadline(time.Now().Add(r.cfg.Timeout)); err != nil {
-		return nil, nil, r.unreachable(ctx, err)
+		return nil, nil, unreachable(ctx, r.addr, err)
 	}
 	var refused error // what we ourselves said no with
 	sc, chans, reqs, err := ssh.NewClientConn(nc, r.addr, &ssh.ClientConfig{
@@ -91,14 +89,14 @@ func (r *remote) dial(ctx context.Context, algos []string) (c *conn, shown ssh.P
 	case err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "authenticat"):
 		return nil, shown, fault.Wrap(err, fault.CredentialsRefused, "credentials refused: %s does not let user %s in (%v); set the right password or private key", r.addr, r.user, err)
 	case err != nil:
-		return nil, shown, r.unreachable(ctx, err)
+		return nil, shown, unreachable(ctx, r.addr, err)
 	}
 	session, err := sftp.NewClient(ssh.NewClient(sc, chans, reqs))
 	if err != nil {
-		return nil, shown, r.unreachable(ctx, fmt.Errorf("signed in, but no SFTP session was opened: %w", err))
+		return nil, shown, unreachable(ctx, r.addr, fmt.Errorf("signed in, but no SFTP session was opened: %w", err))
 	}
 	if err := nc.SetDeadline(time.Time{}); err != nil {
-		return nil, shown, r.unreachable(ctx, err)
+		return nil, shown, unreachable(ctx, r.addr, err)
 	}
 	c = &conn{net: nc, sftp: session, gone: make(chan struct{})}
 	go func() {
@@ -123,42 +121,4 @@ func (r *remote) check(ctx context.Context, key ssh.PublicKey) error {
 	}
 	return fault.New(fault.HostKeyMismatch, "%s shows the host key %s %s, but %s was given or pinned; if its owner confirms that the key was changed, set hostKey to the new one",
 		r.addr, key.Type(), ssh.FingerprintSHA256(key), r.keys)
-}
-
-func (r *remote) unreachable(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case fault.CodeOf(err) != "": // the address is refused
-		return fmt.Errorf("dial %s: %w", r.addr, err)
-	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fault.Wrap(err, fault.Unreachable, "%s did not answer in time; check that it is up and lets this server in", r.addr)
-	}
-	return fault.Wrap(err, fault.Unreachable, "%s cannot be reached (%v); check host and port", r.addr, err)
-}
-
-// watch closes a connection when the context ends or nothing moves for too long: SFTP calls wait for ever by themselves.
-type watch struct {
-	late    atomic.Bool
-	timer   *time.Timer
-	timeout time.Duration
-	unhook  func() bool
-}
-
-func (c *conn) watch(ctx context.Context, timeout time.Duration) *watch {
-	w := &watch{timeout: timeout, unhook: context.AfterFunc(ctx, c.close)}
-	w.timer = time.AfterFunc(timeout, func() {
-		w.late.Store(true)
-		c.close()
-	})
-	return w
-}
-
-func (w *watch) moved() { w.timer.Reset(w.timeout) }
-
-func (w *watch) end() {
-	w.timer.Stop()
-	w.unhook()
 }

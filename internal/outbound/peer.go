@@ -17,6 +17,7 @@ type PeerConfig struct {
 	Name        string        // for the log: "shopify store U3RvcmU6MQ"
 	Concurrency int           // connections at once, and so requests under way; 0: 1
 	PerSecond   float64       // requests per second at most; 0: no limit but what the peer asks for
+	OwnBudget   bool          // the adapter goes by a budget that the platform tells: a 429 slows down nothing here
 	Timeout     time.Duration // for one attempt, its reply included; 0: 30 s
 	ReplyLimit  int64         // bytes of a reply that are read; 0: 16 MiB
 	Secrets     []string      // taken out of all words; those shorter than 8 bytes are in any text by chance and stay
@@ -119,7 +120,9 @@ func (p *Peer) Do(ctx context.Context, r Request) (reply Reply, err error) {
 		unknown := !throttled && (reply.Status == 0 && reply.Sent || reply.Status >= 500)
 		taken = taken || unknown && err != nil
 		if reply.Status == http.StatusTooManyRequests {
-			p.pace.Slow()
+			if !p.cfg.OwnBudget {
+				p.pace.Slow()
+			}
 		} else if reply.Status != 0 {
 			p.pace.Went()
 		}

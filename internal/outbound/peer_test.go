@@ -226,7 +226,9 @@ func TestSecretsAreStruckOut(t *testing.T) {
 // The header in which a platform wants its key is struck out too, as the header was when it was signed.
 func TestSignedHeaderIsSecret(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "bad key "+r.Header.Get("X-Key"), http.StatusForbidden) })
+	s := newSide(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "bad key "+r.Header.Get("X-Key"), http.StatusForbidden)
+	})
 	n := 0
 	p := s.peer(t, PeerConfig{Credentials: NewTokens(s.clock, func(context.Context) (Token, error) { n++; return Token{Value: fmt.Sprint("secret-key-", n)}, nil },
 		func(req *http.Request, token string) { req.Header.Set("X-Key", token) })})

@@ -29,10 +29,11 @@ var stores = []kind{
 	{platform: enum.HTTP, field: "http", secrets: []string{"token", "signingSecret"}, leads: []string{"url"}},
 	{platform: enum.FileExchange, field: "fileExchange", secrets: []string{"password", "privateKey", "passphrase"}, leads: []string{"url"}, pins: []string{"hostKey"}, brief: true},
 	{platform: enum.Shopify, field: "shopify", secrets: []string{"accessToken"}, leads: []string{"shop", "endpoint"}},
-	{platform: enum.Amazon, field: "amazon", secrets: []string{"clientSecret", "refreshToken"}, leads: []string{"endpoint", "tokenEndpoint"}},
+	{platform: enum.WooCommerce, field: "wooCommerce", secrets: []string{"consumerKey", "consumerSecret"}, leads: []string{"url"}},
 	{platform: enum.Vendure, field: "vendure", secrets: []string{"password", "apiKey"}, leads: []string{"url"}},
 	{platform: enum.Medusa, field: "medusa", secrets: []string{"secretKey"}, leads: []string{"url"}},
 	{platform: enum.Saleor, field: "saleor", secrets: []string{"token"}, leads: []string{"url"}},
+	{platform: enum.Amazon, field: "amazon", secrets: []string{"clientSecret", "refreshToken"}, leads: []string{"endpoint", "tokenEndpoint"}},
 }
 
 // warehouses are the platforms of warehouses.

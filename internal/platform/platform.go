@@ -20,6 +20,7 @@ import (
 	"stockbridge/internal/channel/saleor"
 	"stockbridge/internal/channel/shopify"
 	"stockbridge/internal/channel/vendure"
+	"stockbridge/internal/channel/woocommerce"
 	"stockbridge/internal/database"
 	"stockbridge/internal/exchange"
 	"stockbridge/internal/fault"
@@ -76,13 +77,14 @@ type Push struct {
 
 // Store is how a store is reached: exactly one field is set. As JSON it is a StorePlatformInput.
 type Store struct {
-	HTTP         *HTTPStore         `json:"http,omitempty"`
-	FileExchange *FileExchangeStore `json:"fileExchange,omitempty"`
-	Shopify      *shopify.Config    `json:"shopify,omitempty"`
-	Amazon       *amazon.Config     `json:"amazon,omitempty"`
-	Vendure      *vendure.Config    `json:"vendure,omitempty"`
-	Medusa       *medusa.Config     `json:"medusa,omitempty"`
-	Saleor       *saleor.Config     `json:"saleor,omitempty"`
+	HTTP         *HTTPStore          `json:"http,omitempty"`
+	FileExchange *FileExchangeStore  `json:"fileExchange,omitempty"`
+	Shopify      *shopify.Config     `json:"shopify,omitempty"`
+	WooCommerce  *woocommerce.Config `json:"wooCommerce,omitempty"`
+	Vendure      *vendure.Config     `json:"vendure,omitempty"`
+	Medusa       *medusa.Config      `json:"medusa,omitempty"`
+	Saleor       *saleor.Config      `json:"saleor,omitempty"`
+	Amazon       *amazon.Config      `json:"amazon,omitempty"`
 }
 
 // HTTPStore are the settings of a store that takes JSON over HTTP; zero values are httpstore's defaults.
@@ -287,14 +289,16 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 			FileRoots: p.cfg.FileRoots, Network: p.cfg.Network, Pin: pin}, outbound.Retry{})
 	case s.Shopify != nil:
 		return shopify.New(*s.Shopify, p.options("Shopify store", id))
-	case s.Amazon != nil:
-		return amazon.New(*s.Amazon, p.options("Amazon store", id))
+	case s.WooCommerce != nil:
+		return woocommerce.New(*s.WooCommerce, p.options("WooCommerce store", id))
 	case s.Vendure != nil:
 		return vendure.New(*s.Vendure, p.options("Vendure store", id))
 	case s.Medusa != nil:
 		return medusa.New(*s.Medusa, p.options("Medusa store", id))
 	case s.Saleor != nil:
 		return saleor.New(*s.Saleor, p.options("Saleor store", id))
+	case s.Amazon != nil:
+		return amazon.New(*s.Amazon, p.options("Amazon store", id))
 	}
 	return nil, fault.New(fault.Blank, "choose exactly one platform")
 }

@@ -23,10 +23,19 @@ func (s *Server) signIn(ctx context.Context, authorization []string) (_ context.
 	return access.With(ctx, viewer), secret, nil
 }
 
-// revoked tells whether a secret that was good is no more. A database that is away for a moment changes nothing.
-func (s *Server) revoked(ctx context.Context, secret string) bool {
-	_, err := s.Authenticate(ctx, secret)
-	return fault.CodeOf(err) == fault.Unauthenticated
+// standing asks for one secret after the other.
+func (s *Server) standing(ctx context.Context, secrets []string) (map[string]*access.Viewer, error) {
+	standing := make(map[string]*access.Viewer, len(secrets))
+	for _, secret := range secrets {
+		viewer, err := s.Authenticate(ctx, secret)
+		switch {
+		case err == nil:
+			standing[secret] = viewer
+		case fault.CodeOf(err) != fault.Unauthenticated:
+			return nil, err
+		}
+	}
+	return standing, nil
 }
 
 // refuseSignIn tells a bad secret from a server that cannot look it up now.

@@ -2,10 +2,10 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
-	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -33,13 +33,18 @@ const maxTokens = 15000
 // engine runs operations; all transports share it.
 type engine struct {
 	*executor.Executor
-	docs documents
-	log  *slog.Logger
+	docs    *documents
+	budgets *budgets
+	maxCost int64 // of one document
+	log     *slog.Logger
 }
 
 func newEngine(c Config) *engine {
-	e := &engine{Executor: executor.New(c.Schema), log: c.Log}
-	e.SetQueryCache(&e.docs)
+	e := &engine{Executor: executor.New(c.Schema), docs: newDocuments(), budgets: newBudgets(c.Budget), maxCost: maxCost, log: c.Log}
+	if c.Budget.Max > 0 {
+		e.maxCost = min(maxCost, c.Budget.Max) // more would never be there
+	}
+	e.SetQueryCache(e.docs)
 	e.SetParserTokenLimit(maxTokens)
 	e.SetDisableSuggestion(true)
 	if c.Present != nil {
@@ -60,9 +65,15 @@ func fail(code fault.Code, message string) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": string(code)}}
 }
 
-// prepare parses, bounds and checks what a client sent. On errors the response to give is returned instead.
+// prepare finds, parses, bounds, checks and charges what a client sent, for the viewer in ctx. On errors the response to
+// give is returned instead. The context returned has what the operation was charged: end it by once, or for a
+// subscription not at all, or with release where it is not run.
 func (e *engine) prepare(ctx context.Context, params *graphql.RawParams) (context.Context, *graphql.OperationContext, *graphql.Response) {
 	ctx = graphql.StartOperationTrace(ctx)
+	remember, err := e.find(ctx, params)
+	if err != nil {
+		return ctx, nil, &graphql.Response{Errors: gqlerror.List{err}}
+	}
 	if errs := e.bound(ctx, params.Query); errs != nil {
 		return ctx, nil, &graphql.Response{Errors: errs}
 	}
@@ -71,8 +82,14 @@ func (e *engine) prepare(ctx context.Context, params *graphql.RawParams) (contex
 	if errs != nil {
 		return ctx, nil, e.DispatchError(ctx, errs)
 	}
-	if err := checkCost(op); err != nil {
+	cost, err := checkCost(op, e.maxCost)
+	if err != nil {
 		return ctx, nil, &graphql.Response{Errors: gqlerror.List{err}}
+	}
+	remember()
+	ctx, refused := e.charge(ctx, cost)
+	if refused != nil {
+		return ctx, nil, refused
 	}
 	op.DisableIntrospection = false // nobody comes here who is not signed in
 	return ctx, op, nil
@@ -88,7 +105,7 @@ func (e *engine) bound(ctx context.Context, query string) gqlerror.List {
 	if err != nil {
 		switch message := err.Error(); {
 		case strings.Contains(message, "exceeded token limit"):
-			return gqlerror.List{fail(tooComplex, "the document has more than 15000 tokens; send large values as variables, or split it")}
+			return gqlerror.List{fail(tooComplex, fmt.Sprintf("the document has more than %d tokens; send large values as variables, or split it", maxTokens))}
 		case strings.Contains(message, "exceeded maximum nesting depth"):
 			return gqlerror.List{tooDeepError()}
 		}
@@ -98,38 +115,4 @@ func (e *engine) bound(ctx context.Context, query string) gqlerror.List {
 		return gqlerror.List{err}
 	}
 	return nil
-}
-
-// documents remembers parsed and validated documents. When full it forgets all of them, which costs one round of parsing
-// and no bookkeeping. The zero value is ready and safe for concurrent use.
-type documents struct {
-	mu    sync.RWMutex
-	byKey map[string]*ast.QueryDocument
-}
-
-// Bounds of documents: memory stays below some 50 MB whatever is sent.
-const (
-	maxDocuments     = 1000
-	maxDocumentBytes = 8 << 10
-)
-
-// Get implements graphql.Cache.
-func (d *documents) Get(_ context.Context, query string) (*ast.QueryDocument, bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	doc, ok := d.byKey[query]
-	return doc, ok
-}
-
-// Add implements graphql.Cache.
-func (d *documents) Add(_ context.Context, query string, doc *ast.QueryDocument) {
-	if len(query) > maxDocumentBytes {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.byKey == nil || len(d.byKey) >= maxDocuments {
-		d.byKey = make(map[string]*ast.QueryDocument)
-	}
-	d.byKey[strings.Clone(query)] = doc
 }

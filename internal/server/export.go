@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"stockbridge/internal/access"
 	"stockbridge/internal/fault"
 )
 
@@ -42,6 +43,9 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	ctx, _, err := s.signIn(r.Context(), r.Header.Values("Authorization"))
 	if err != nil {
 		s.refuseSignIn(w, r, err)
+		return
+	}
+	if v, err := access.From(ctx); err == nil && documentsAlone(w, v) {
 		return
 	}
 	file, err := s.Export(ctx, r.PathValue("name"), r.URL.Query())

@@ -72,10 +72,12 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case kind == ast.Subscription && !slices.Contains(accepted, eventStream):
+		s.exec.release(ctx)
 		refuse(w, http.StatusNotAcceptable, badRequest, "a subscription is a stream: accept text/event-stream, or connect by WebSocket (graphql-transport-ws)")
 	case kind == ast.Subscription:
-		s.stream(ctx, w, secret, op)
+		s.stream(ctx, w, r, secret, op)
 	case kind == ast.Mutation && r.Method == http.MethodGet:
+		s.exec.release(ctx)
 		w.Header().Set("Allow", "POST")
 		refuse(w, http.StatusMethodNotAllowed, badRequest, "GET is for queries alone: send a mutation by POST")
 	default:
@@ -83,16 +85,20 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusBadRequest
 		if refused == nil {
 			refused, status = s.answer(ctx, w.Header(), r, params, op)
+		} else if seconds := retryAfter(refused); seconds > 0 {
+			w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+			status = http.StatusTooManyRequests
 		}
 		if accepted[0] != graphqlJSON {
 			status = http.StatusOK
 		}
-		w.Header().Set("Content-Type", accepted[0]+"; charset=utf-8")
-		w.WriteHeader(status)
 		text := encode(refused)
 		if accepted[0] == eventStream {
 			text = append(event(refused), complete...)
 		}
+		w.Header().Set("Content-Type", accepted[0]+"; charset=utf-8")
+		w.Header().Set("Content-Length", strconv.Itoa(len(text))) // else long answers go out in chunks
+		w.WriteHeader(status)
 		_, _ = w.Write(text) // a client that is gone needs no answer
 	}
 }
@@ -110,9 +116,17 @@ type document struct {
 	Variables, Extensions map[string]any
 }
 
-// params is for a document whose query is there.
+// asks tells whether there is something to run: a text, or the hash of one.
+func (d document) asks() bool {
+	_, _, byHash := named(d.Extensions)
+	return d.Query != nil && *d.Query != "" || byHash
+}
+
 func (d document) params(head http.Header) *graphql.RawParams {
-	p := &graphql.RawParams{Query: *d.Query, Variables: d.Variables, Extensions: d.Extensions, Headers: head}
+	p := &graphql.RawParams{Variables: d.Variables, Extensions: d.Extensions, Headers: head}
+	if d.Query != nil {
+		p.Query = *d.Query
+	}
 	if d.OperationName != nil {
 		p.OperationName = *d.OperationName
 	}
@@ -162,7 +176,7 @@ func (s *Server) params(w http.ResponseWriter, r *http.Request, files *uploads) 
 		return nil, &malformed{http.StatusMethodNotAllowed, badRequest, "use POST, or GET for queries"}
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // from here on reading only tells whether the client is gone
-	if raw.Query == nil || *raw.Query == "" {
+	if !raw.asks() {
 		return nil, &malformed{http.StatusBadRequest, badRequest, "query is missing: it holds the GraphQL document"}
 	}
 	return raw.params(r.Header), nil
@@ -218,7 +232,7 @@ func accept(headers []string) []string {
 	return media
 }
 
-// once runs a query or mutation within MaxTime.
+// once runs a query or mutation within MaxTime, and settles what it cost.
 func (s *Server) once(ctx context.Context, op *graphql.OperationContext) *graphql.Response {
 	ctx, cancel := context.WithTimeout(ctx, s.MaxTime)
 	defer cancel()
@@ -231,6 +245,7 @@ func (s *Server) once(ctx context.Context, op *graphql.OperationContext) *graphq
 		late := fail(timedOut, fmt.Sprintf("not done within %v; ask for less at once. What a mutation changed by then stays changed", s.MaxTime))
 		resp.Errors = append(gqlerror.List{late}, resp.Errors...)
 	}
+	s.exec.settle(ctx, op, resp)
 	return resp
 }
 
@@ -291,7 +306,7 @@ func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request, methods str
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader+", "+lastEventHeader)
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.Header().Set("Allow", methods+", OPTIONS")
 	w.WriteHeader(http.StatusNoContent)

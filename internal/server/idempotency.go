@@ -35,11 +35,14 @@ func (s *Server) answer(ctx context.Context, h http.Header, r *http.Request, par
 	}
 	claim, remembered, err := s.Once.Begin(ctx, keys[0], hashOf(params))
 	if err != nil {
+		s.exec.release(ctx)
 		return s.refuseKey(ctx, h, err)
 	}
 	if claim == nil {
 		h.Set(replayedHeader, "true")
-		return &graphql.Response{Data: remembered}, http.StatusOK
+		resp = &graphql.Response{Data: remembered}
+		s.exec.settle(ctx, op, resp) // it costs what it did the first time
+		return resp, http.StatusOK
 	}
 	// A client that goes away asks again, and is to find an answer: only the server's end cuts this off.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

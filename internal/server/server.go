@@ -1,12 +1,14 @@
 // Package server is the HTTP side of Stockbridge: who may ask, how GraphQL travels (POST, GET, server-sent events,
 // WebSocket), how much one request may cost, and the pages for health and GraphiQL.
 //
-// Every subscription has one goroutine, which waits for its own client: a slow client slows only itself. All goroutines
-// end with their request or socket; Shutdown waits for them.
+// Subscriptions that ask the same within the same scope are one execution (share.go), which hands its encoded responses to
+// the connections and waits for none: who does not take them in time is served from storage by a goroutine of its own until it has
+// caught up. All goroutines end with their request, socket or last subscriber; Shutdown waits for them.
 package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +20,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 )
 
@@ -26,6 +29,13 @@ type Config struct {
 	Schema graphql.ExecutableSchema
 	// Authenticate finds who a secret belongs to. An unknown, expired or revoked one is a fault with code UNAUTHENTICATED.
 	Authenticate func(ctx context.Context, secret string) (*access.Viewer, error)
+	// Standing tells who the secrets belong to of those that still stand; the others are left out. An error is that it
+	// cannot be looked up now. nil asks Authenticate for each.
+	Standing func(ctx context.Context, secrets []string) (map[string]*access.Viewer, error)
+	// Sharing says how subscriptions of a field can be one execution; nil lets none.
+	Sharing func(field string) graph.Sharing
+	// Newest is the position in the feed after all that has happened; nil lets every subscription find out by itself.
+	Newest func(context.Context) (int64, error)
 	// Present turns a resolver's error into what clients see; nil shows the error's own words.
 	Present graphql.ErrorPresenterFunc
 	// Once remembers answers to mutations with an Idempotency-Key; nil lets the header mean nothing.
@@ -40,10 +50,14 @@ type Config struct {
 	Origins []string
 	// MaxBody is the largest request or WebSocket message, in bytes; 0 is 1 MiB.
 	MaxBody int64
+	// MaxConnections is how many WebSockets and event streams one token may have open; 0 is 1,000.
+	MaxConnections int
 	// MaxUpload is the largest request with files, in bytes; 0 is 64 MiB.
 	MaxUpload int64
 	// Export opens what GET /export/{name} streams; nil is nothing.
 	Export OpenExport
+	// Budget bounds what the documents of one token may cost in this process.
+	Budget Budget
 	// MaxTime is how long a query or mutation may take; 0 is 30 s.
 	MaxTime time.Duration
 }
@@ -60,22 +74,28 @@ const (
 type pace struct {
 	init    time.Duration // a socket's first message is waited for
 	beat    time.Duration // between signs of life; three without an answer end a socket
-	recheck time.Duration // between looks at whether the token still stands
+	recheck time.Duration // between looks at whether tokens still stand, and who is due a sign of life
+	room    room          // for what waits for a client that is slow; it is served from storage then
 }
 
 // Server serves the API. Make one with New; stop it with Shutdown.
 type Server struct {
 	Config
-	pace    pace
-	http    http.Server
-	exec    *engine
-	buffers sync.Pool // of sockets that write: most are silent most of the time
-	metrics *metrics
-	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
-	stop    context.CancelFunc
-	sockets context.Context // ends when no more time is given: what is still open is cut off
-	cut     context.CancelFunc
+	pace     pace
+	http     http.Server
+	exec     *engine
+	buffers  sync.Pool // of upgrades
+	outboxes sync.Pool // of sockets that write: most are silent most of the time
+	metrics  *metrics
+	shared   *shared
+	rights   *rights
+	streams  context.Context // ends when the server stops: subscriptions end then, requests are let finish
+	stop     context.CancelFunc
+	calm     chan struct{}   // closed when nothing is inside any more
+	sockets  context.Context // ends when no more time is given: what is still open is cut off
+	cut      context.CancelFunc
 
+	calmed   sync.Once
 	mu       sync.Mutex // guards the two below
 	stopping bool
 	inside   sync.WaitGroup // requests, streams and sockets; Add only while !stopping
@@ -92,7 +112,16 @@ func New(c Config) *Server {
 	if c.MaxTime == 0 {
 		c.MaxTime = 30 * time.Second
 	}
-	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: time.Minute}}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = 1000
+	}
+	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: 2 * time.Second, room: room{messages: 1000, bytes: 1 << 20}}, calm: make(chan struct{})}
+	if s.Standing == nil {
+		s.Standing = s.standing
+	}
+	s.outboxes.New = func() any { return new([]byte) }
+	s.shared = &shared{server: s, groups: map[[sha256.Size]byte]*group{}}
+	s.rights = &rights{server: s, bySecret: map[string]*right{}, beats: map[watched]struct{}{}}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.sockets, s.cut = context.WithCancel(context.Background())
 	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
@@ -108,7 +137,7 @@ func New(c Config) *Server {
 	mux.HandleFunc("GET /graphiql/{asset}", s.graphiql)
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusFound))
 	s.http = http.Server{
-		Handler:           s.logged(mux),
+		Handler:           s.logged(compressed(mux)),
 		ReadHeaderTimeout: headerWait,
 		IdleTimeout:       idleWait,
 		MaxHeaderBytes:    64 << 10,
@@ -141,6 +170,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, s.http.Close())
 	}
 	s.inside.Wait()
+	s.shared.work.Wait()
+	s.calmed.Do(func() { close(s.calm) })
+	s.rights.work.Wait()
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return fmt.Errorf("shut down: connections were cut off: %w", err)
 	}

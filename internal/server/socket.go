@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -12,8 +14,11 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/gorilla/websocket"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"stockbridge/graph"
+	"stockbridge/internal/access"
 	"stockbridge/internal/fault"
 )
 
@@ -34,28 +39,37 @@ const (
 	closeWait     = 2 * time.Second // for the client's answer to our close
 )
 
-// socket is one WebSocket. One goroutine reads; one per operation runs it and writes, waiting for the client; one keeps
-// the connection alive. All have ended when serve returns.
+// socket is one WebSocket. One goroutine reads. Queries, mutations and subscriptions that have not caught up have one each, and
+// so has the outbox while there is something to write; a subscription that has caught up is served by its group. All have
+// ended when serve returns.
 type socket struct {
 	*Server
 	conn   *websocket.Conn
+	out    outbox
 	ctx    context.Context // from connection_init on it carries the viewer
 	cancel context.CancelFunc
 	secret string
-	acked  bool // of the reading goroutine, as are ctx and secret until then
+	acked  bool      // of the reading goroutine, as are ctx and secret until then
+	pinged time.Time // of the sweeper
 	work   sync.WaitGroup
 
-	writing sync.Mutex // one message at a time
 	mu      sync.Mutex // guards the rest
 	closing bool
+	ended   bool // no goroutine may begin
 	running map[string]*operation
 }
 
-// operation is a subscribe that is under way.
-type operation struct{ cancel context.CancelFunc }
+// operation is a subscribe that is under way. For a subscription it is the outlet.
+type operation struct {
+	socket *socket
+	id     string
+	head   []byte // of its next messages
+	cancel context.CancelFunc
+	sub    *subscription // nil as long as it is none; guarded by socket.mu
+}
 
-// message of graphql-transport-ws.
-type message struct {
+// wireMessage is a message of graphql-transport-ws.
+type wireMessage struct {
 	ID      string          `json:"id,omitempty"`
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload,omitempty"`
@@ -76,7 +90,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	up := websocket.Upgrader{
-		Subprotocols: []string{subprotocol}, HandshakeTimeout: headerWait, ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &s.buffers,
+		Subprotocols: []string{subprotocol}, HandshakeTimeout: headerWait, ReadBufferSize: 512, WriteBufferSize: 512, WriteBufferPool: &s.buffers,
 		CheckOrigin: func(*http.Request) bool { return true }, // done
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 			refuse(w, status, badRequest, reason.Error())
@@ -86,21 +100,76 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // answered
 	}
+	leave, ok := s.enter()
+	if !ok {
+		_ = conn.Close() // between the request and here the server began to stop
+		return
+	}
+	// The request's goroutine, with all that net/http keeps for it, is not needed for what may be hours of silence.
+	light := context.WithValue(context.Background(), requestKey{}, &request{viewer: requestOf(ctx).viewer})
+	if v, err := access.From(ctx); err == nil { // else the token comes with connection_init
+		light = access.With(light, v)
+	}
+	go func() {
+		defer leave()
+		defer func() {
+			if p := recover(); p != nil {
+				s.Log.Error("panic", "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
+		s.serveSocket(light, conn, secret)
+	}()
+}
+
+// serveSocket serves a WebSocket until the client or the server ends it.
+func (s *Server) serveSocket(ctx context.Context, conn *websocket.Conn, secret string) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &socket{Server: s, conn: conn, ctx: ctx, cancel: cancel, secret: secret, running: make(map[string]*operation)}
+	c := &socket{Server: s, conn: conn, ctx: ctx, cancel: cancel, secret: secret, running: make(map[string]*operation), pinged: time.Now()}
+	c.out = outbox{conn: conn.NetConn(), work: &c.work, pool: &s.outboxes, fail: func(error) { cancel(); _ = conn.Close() }}
+	s.metrics.sockets.Inc()
+	defer s.metrics.sockets.Dec()
 	c.serve()
 }
 
 func (c *socket) serve() {
+	begun := time.Now()
 	defer func() {
 		c.cancel()
-		_ = c.conn.Close() // nothing is left to be lost; a write that waits for the client ends
+		c.rights.release(c)
+		c.mu.Lock()
+		c.ended = true
+		running := c.running
+		c.running = nil
+		c.mu.Unlock()
+		for _, op := range running {
+			op.stop()
+		}
+		c.out.end()
+		late := time.AfterFunc(closeWait, func() { _ = c.conn.Close() }) // for the rest of what waits
 		c.work.Wait()
+		late.Stop()
+		_ = c.conn.Close() // the client has all that it will have
+		c.Log.LogAttrs(context.Background(), slog.LevelDebug, "socket ended", slog.String("viewer", requestOf(c.ctx).viewer), slog.Duration("took", time.Since(begun)))
 	}()
 	c.conn.SetReadLimit(c.MaxBody)
+	// Nothing but the outbox writes.
 	c.conn.SetPongHandler(func(string) error { c.extend(); return nil })
+	c.conn.SetPingHandler(func(text string) error {
+		c.extend()
+		c.answer(frame{op: websocket.PongMessage, head: []byte(text)})
+		return nil
+	})
+	c.conn.SetCloseHandler(func(code int, _ string) error {
+		answer := frame{op: websocket.CloseMessage}
+		if code != websocket.CloseNoStatusReceived {
+			answer.head = websocket.FormatCloseMessage(code, "")
+		}
+		c.answer(answer)
+		return nil
+	})
 	c.extend()
-	defer context.AfterFunc(c.streams, func() { c.close(websocket.CloseGoingAway, "the server is stopping") })()
+	c.rights.watch(c)
+	defer context.AfterFunc(c.streams, func() { c.close(websocket.CloseGoingAway, c.goodbye()) })()
 	defer context.AfterFunc(c.sockets, func() { _ = c.conn.NetConn().Close() })() // the client had its time
 	if c.conn.Subprotocol() != subprotocol {
 		c.close(closeSubprotocol, "Subprotocol not acceptable: speak "+subprotocol)
@@ -115,7 +184,7 @@ func (c *socket) serve() {
 		if c.extend(); c.isClosing() {
 			continue // until the client answers the close, or its time is up
 		}
-		var m message
+		var m wireMessage
 		if kind != websocket.TextMessage || json.Unmarshal(data, &m) != nil {
 			c.close(closeInvalid, "Invalid message: not a JSON object with a type")
 			continue
@@ -125,7 +194,7 @@ func (c *socket) serve() {
 			timer.Stop()
 			c.init(m)
 		case "ping":
-			c.send(message{Type: "pong", Payload: m.Payload})
+			c.send(wireMessage{Type: "pong", Payload: m.Payload})
 		case "pong":
 		case "subscribe":
 			c.subscribe(m)
@@ -138,7 +207,7 @@ func (c *socket) serve() {
 }
 
 // init signs in with the token of the payload, else of the upgrade's header.
-func (c *socket) init(m message) {
+func (c *socket) init(m wireMessage) {
 	if c.acked {
 		c.close(closeInitTwice, "Too many initialisation requests")
 		return
@@ -167,34 +236,20 @@ func (c *socket) init(m message) {
 		c.close(closeForbidden, `Forbidden: send {"Authorization": "Bearer <token>"} as payload of connection_init`)
 		return
 	}
+	viewer, verr := access.From(ctx)
+	if verr != nil {
+		panic(verr) // who has a secret is known
+	}
+	if err := c.rights.hold(secret, viewer, c); err != nil {
+		c.close(closeInitTwice, fault.Message(err))
+		return
+	}
 	c.secret = secret
 	c.ctx, c.acked = ctx, true
-	c.send(message{Type: "connection_ack"})
-	c.work.Go(c.keepAlive)
+	c.send(wireMessage{Type: "connection_ack"})
 }
 
-// keepAlive gives signs of life, and closes a socket whose token was revoked or has expired.
-func (c *socket) keepAlive() {
-	life := time.NewTicker(c.pace.beat)
-	defer life.Stop()
-	for checked := time.Now(); ; {
-		select {
-		case <-c.ctx.Done():
-			return
-		case now := <-life.C:
-			_ = c.conn.WriteControl(websocket.PingMessage, nil, now.Add(c.pace.beat)) // who does not answer is dropped by reading
-			if now.Sub(checked) < c.pace.recheck {
-				continue
-			}
-			checked = now
-			if c.revoked(c.ctx, c.secret) {
-				c.close(closeForbidden, "Forbidden: the token was revoked, or has expired")
-			}
-		}
-	}
-}
-
-func (c *socket) subscribe(m message) {
+func (c *socket) subscribe(m wireMessage) {
 	var payload document
 	switch {
 	case !c.acked:
@@ -203,17 +258,22 @@ func (c *socket) subscribe(m message) {
 	case m.ID == "":
 		c.close(closeInvalid, "Invalid message: subscribe has no id")
 		return
-	case decode(bytes.NewReader(m.Payload), &payload) != nil || payload.Query == nil:
+	case decode(bytes.NewReader(m.Payload), &payload) != nil || !payload.asks():
 		c.close(closeInvalid, `Invalid message: the payload of subscribe is not {"query": "…"}`)
 		return
 	}
+	id, err := json.Marshal(m.ID)
+	if err != nil {
+		panic(err) // a string
+	}
 	ctx, cancel := context.WithCancel(c.ctx)
-	op := &operation{cancel: cancel}
+	op := &operation{socket: c, id: m.ID, cancel: cancel, head: append(append([]byte(`{"id":`), id...), `,"type":"next","payload":`...)}
 	c.mu.Lock()
 	_, taken := c.running[m.ID]
 	full := len(c.running) >= maxOperations
-	if !taken && !full {
+	if !taken && !full && !c.ended {
 		c.running[m.ID] = op
+		c.work.Go(func() { c.run(ctx, op, payload.params(nil)) })
 	}
 	c.mu.Unlock()
 	switch {
@@ -223,53 +283,114 @@ func (c *socket) subscribe(m message) {
 	case full:
 		cancel()
 		c.refuse(m.ID, gqlerror.List{fail(fault.TooMany, "100 operations are under way on this socket: complete some, or open another")})
-	default:
-		c.work.Go(func() {
-			defer cancel()
-			c.run(ctx, m.ID, op, payload.params(nil))
-		})
 	}
 }
 
-// run runs one operation to its end and writes what comes of it.
-func (c *socket) run(ctx context.Context, id string, op *operation, params *graphql.RawParams) {
+// run runs a query or mutation to its end, and a subscription until its group serves it.
+func (c *socket) run(ctx context.Context, op *operation, params *graphql.RawParams) {
 	ctx, prepared, refused := c.exec.prepare(ctx, params)
 	if refused != nil {
-		if c.finish(id, op) {
-			c.refuse(id, refused.Errors)
+		if c.finish(op.id, op) {
+			c.refuse(op.id, refused.Errors)
 		}
 		return
 	}
-	head, err := json.Marshal(id)
-	if err != nil {
-		panic(err) // a string
+	if prepared.Operation.Operation != ast.Subscription {
+		c.each(ctx, prepared, func() {}, func(resp *graphql.Response) error {
+			return op.put(ctx, &message{payload: encode(resp)})
+		})
+		if ctx.Err() == nil {
+			op.end()
+		}
+		return
 	}
-	head = append(append([]byte(`{"id":`), head...), `,"type":"next","payload":`...)
-	c.each(ctx, prepared, func() {}, func(resp *graphql.Response) error {
-		return c.write(func() bool { return c.runs(id, op) }, append(append(bytes.Clone(head), encode(resp)...), '}'))
-	})
-	if ctx.Err() == nil && c.finish(id, op) {
-		c.send(message{ID: id, Type: "complete"})
+	// Only what the subscription needs goes on: the context of the request's preparation holds a lot.
+	v, err := access.From(ctx)
+	if err != nil {
+		panic(err) // nobody comes here who is not signed in
+	}
+	sub, err := c.subscriptionOf(access.With(ctx, v), prepared, op, "")
+	if err != nil {
+		panic(err) // variables were JSON
+	}
+	c.mu.Lock()
+	op.sub = sub
+	alive := c.running[op.id] == op
+	c.mu.Unlock()
+	if !alive {
+		return
+	}
+	c.metrics.subscriptions.Inc()
+	context.AfterFunc(ctx, c.metrics.subscriptions.Dec)
+	c.shared.run(sub, func() {})
+}
+
+// stop ends an operation, which is no longer among those that run.
+func (op *operation) stop() {
+	op.cancel()
+	op.socket.mu.Lock()
+	sub := op.sub
+	op.socket.mu.Unlock()
+	if sub != nil {
+		op.socket.shared.leave(sub)
 	}
 }
 
-// runs tells whether the client has not completed the operation.
-func (c *socket) runs(id string, op *operation) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.running[id] == op
+// runs tells whether neither side has ended the operation.
+func (op *operation) runs() bool {
+	op.socket.mu.Lock()
+	defer op.socket.mu.Unlock()
+	return op.socket.running[op.id] == op
+}
+
+func (op *operation) frame(m *message) frame {
+	return frame{op: websocket.TextMessage, head: op.head, body: m.payload, tail: "}"}
+}
+
+// offer implements outlet.
+func (op *operation) offer(m *message) bool {
+	return !op.runs() || op.socket.out.add(op.frame(m), op.socket.pace.room)
+}
+
+// put implements outlet.
+func (op *operation) put(ctx context.Context, m *message) error {
+	if !op.runs() {
+		return context.Canceled
+	}
+	return op.socket.out.wait(ctx, op.frame(m), op.socket.pace.room)
+}
+
+// end implements outlet.
+func (op *operation) end() {
+	if op.socket.finish(op.id, op) {
+		op.socket.send(wireMessage{ID: op.id, Type: "complete"})
+	}
+}
+
+// spawn implements outlet.
+func (op *operation) spawn(f func()) {
+	op.socket.mu.Lock()
+	defer op.socket.mu.Unlock()
+	if !op.socket.ended {
+		op.socket.work.Go(f)
+	}
 }
 
 // finish ends an operation, any of that id when op is nil; false when it had ended before.
 func (c *socket) finish(id string, op *operation) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	found, ok := c.running[id]
 	if !ok || op != nil && found != op {
+		c.mu.Unlock()
 		return false
 	}
 	delete(c.running, id)
-	found.cancel()
+	c.mu.Unlock()
+	if op == nil {
+		found.stop()
+	} else {
+		found.cancel() // who ends it has left its group, or never was in one
+	}
 	return true
 }
 
@@ -279,35 +400,56 @@ func (c *socket) refuse(id string, errs gqlerror.List) {
 	if err != nil {
 		panic(err) // errors hold nothing but JSON
 	}
-	c.send(message{ID: id, Type: "error", Payload: payload})
+	c.send(wireMessage{ID: id, Type: "error", Payload: payload})
 }
 
-func (c *socket) send(m message) {
+func (c *socket) send(m wireMessage) {
 	text, err := json.Marshal(m)
 	if err != nil {
 		panic(err) // the payload is JSON
 	}
-	_ = c.write(func() bool { return true }, text) // a client that is gone is noticed by reading
+	c.answer(frame{op: websocket.TextMessage, head: text})
 }
 
-// write sends one message, if it still should be sent when its turn comes. A socket whose client does not take it in time
-// is done.
-func (c *socket) write(still func() bool, text []byte) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if c.ctx.Err() != nil || !still() {
-		return context.Canceled
+// answer queues what the client asked for. One that asks on and on and takes no answers is let go.
+func (c *socket) answer(f frame) {
+	if !c.out.add(f, c.pace.room.more()) {
+		c.cancel()
+		_ = c.conn.Close() // ends the reading, and with it all
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(writeWait)) // cannot fail: it is only noted
-	err := c.conn.WriteMessage(websocket.TextMessage, text)
-	if err != nil {
-		c.close(websocket.CloseGoingAway, "")
-	}
-	return err
 }
 
-// close says why and ends the operations; the reader goes on until the client has answered, so that the close frame is
-// not lost to a reset.
+// goodbye tells a client how to go on elsewhere: after the cursor, up to which each of its subscriptions was told of everything.
+func (c *socket) goodbye() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	least := int64(0)
+	for _, op := range c.running {
+		if op.sub != nil && op.sub.sharing == graph.Facts {
+			if at := op.sub.position.Load(); least == 0 || at < least {
+				least = at
+			}
+		}
+	}
+	if least == 0 {
+		return "the server is stopping"
+	}
+	return "the server is stopping; go on after: " + graph.Cursor(least)
+}
+
+// forbid implements holder.
+func (c *socket) forbid(why string) { c.close(closeForbidden, "Forbidden: "+why) }
+
+// beat implements watched: it gives a sign of life, and demands one.
+func (c *socket) beat(now time.Time) {
+	if now.Sub(c.pinged) >= c.pace.beat {
+		c.pinged = now
+		c.answer(frame{op: websocket.PingMessage})
+	}
+}
+
+// close says why and ends the operations, once what waits is written; the reader goes on until the client has answered, so
+// that the close frame is not lost to a reset.
 func (c *socket) close(code int, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -320,9 +462,8 @@ func (c *socket) close(code int, reason string) {
 		_, size := utf8.DecodeLastRuneInString(reason)
 		reason = reason[:len(reason)-size]
 	}
-	until := time.Now().Add(closeWait)
-	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), until) // it may be gone already
-	_ = c.conn.SetReadDeadline(until)
+	c.answer(frame{op: websocket.CloseMessage, head: websocket.FormatCloseMessage(code, reason)})
+	_ = c.conn.SetReadDeadline(time.Now().Add(closeWait))
 }
 
 func (c *socket) isClosing() bool {

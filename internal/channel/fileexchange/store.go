@@ -1,5 +1,5 @@
 // Package fileexchange hands levels to a store as CSV files in a directory, local or
-// behind SFTP (wire.md, "File exchange store").
+// behind SFTP, FTPS or FTP (wire.md, "File exchange store").
 package fileexchange
 
 import (

@@ -80,6 +80,13 @@ func TestPushWritesAFileAsTheContractHasIt(t *testing.T) {
 			s := sftptest.Start(t)
 			return exchange.Config{URL: s.URL(dir), Password: sftptest.Password, HostKey: s.HostKeys()[0], Network: inside}
 		},
+		"ftp": func(dir string) exchange.Config {
+			return exchange.Config{URL: proftpd.Start(t, dir).URL("ftp", dir), Password: proftpd.Password, Network: inside}
+		},
+		"ftps": func(dir string) exchange.Config {
+			s := proftpd.Start(t, dir, "TLSRequired on")
+			return exchange.Config{URL: s.URL("ftps", dir), Password: proftpd.Password, HostKey: s.Certificate, Network: inside}
+		},
 		"ProFTPD": func(dir string) exchange.Config {
 			s := proftpd.Start(t, dir)
 			return exchange.Config{URL: s.URL("sftp", dir), PrivateKey: s.PrivateKey, HostKey: s.HostKey, Network: inside}

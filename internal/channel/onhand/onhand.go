@@ -1,5 +1,6 @@
 // Package onhand pushes levels to platforms that keep what lies on the shelf and take their own allocations off again
-// (Vendure, Medusa, Saleor): what is available goes out as available + allocated, by the allocation told just before.
+// (Vendure, Medusa, Saleor, BigCommerce): what is available goes out as available + allocated, by the allocation told just before.
+// A platform that keeps what is available (WooCommerce) is pushed to in the same way, with nothing added.
 package onhand
 
 import (
@@ -37,6 +38,7 @@ type Shelf struct {
 type Item struct {
 	ID, SKU string
 	Shelves []Shelf
+	Refusal *Refusal // why it can keep no stock; nil if it can
 }
 
 // at is the shelf at a location; ok is false when the item has none there.
@@ -51,6 +53,7 @@ func (it Item) at(location string) (shelf Shelf, ok bool) {
 // Row is one figure to write.
 type Row struct {
 	Item     string // the platform's id
+	SKU      string
 	Location string
 	OnHand   int64 // 0 to Most
 	Stocked  bool  // whether the item has a shelf at the location by now
@@ -59,7 +62,12 @@ type Row struct {
 // Answer is what a platform says of a row: Refusal, or the shelf as it is after.
 type Answer struct {
 	Refusal *Refusal
+	Again   bool // beside a Refusal: the item was not the right one, and has to be looked up again
 	Shelf   Shelf
+
+	// Beside an error of Write:
+	Left   bool // nothing is known of the row
+	Unsent bool // nor was it sent; Left, too
 }
 
 // Platform is a store as this package needs it. Every method makes each of its requests once, with Ask or Graph.Ask, and
@@ -67,7 +75,8 @@ type Answer struct {
 type Platform interface {
 	// Find returns every item that has one of the SKUs, with its shelves; more than were asked for do no harm.
 	Find(ctx context.Context, skus []string) ([]Item, error)
-	// Write sets rows, distinct by item and location, and returns one answer per row. With an error none is known to be set.
+	// Write sets rows, distinct by item and location, and returns one answer per row. With an error and no answers none is known to be set;
+	// one that makes several requests of it answers for those that came to something, and the error is about what is Left.
 	Write(ctx context.Context, rows []Row) ([]Answer, error)
 	// Locations lists all.
 	Locations(ctx context.Context) ([]channel.Location, error)

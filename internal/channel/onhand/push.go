@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"stockbridge/internal/channel"
@@ -66,19 +67,14 @@ func (r *run) carry(ctx context.Context, todo []int) error {
 	rest := todo
 	err := r.patiently(ctx, func() (err error) {
 		for range rounds {
-			var writing bool
-			rest, writing, err = r.step(ctx, rest)
-			var failed *Failed
-			if writing && errors.As(err, &failed) && failed.Lost() {
-				for _, i := range rest {
-					r.lost[i] = true
-				}
-			}
-			if err != nil || len(rest) == 0 {
+			if rest, err = r.step(ctx, rest); err != nil || len(rest) == 0 {
 				return err
 			}
 		}
 		for _, i := range rest {
+			if r.outcomes[i].Code != "" { // refused each time
+				continue
+			}
 			r.outcomes[i] = channel.Outcome{Verdict: channel.Unknown, Code: string(fault.Conflict), Message: "goods left the store again and again while the level was written"}
 		}
 		return nil
@@ -113,11 +109,14 @@ func (r *run) carry(ctx context.Context, todo []int) error {
 	return nil
 }
 
-// step looks levels up and writes them, once. It answers which still have no outcome, and whether it came to writing.
-func (r *run) step(ctx context.Context, todo []int) (rest []int, writing bool, err error) {
+// step looks levels up and writes them, once. It answers which are to be looked up and written again, or have no outcome.
+func (r *run) step(ctx context.Context, todo []int) (rest []int, err error) {
+	for _, i := range todo {
+		r.outcomes[i] = channel.Outcome{}
+	}
 	items, err := r.find(ctx, todo)
 	if err != nil {
-		return todo, false, err
+		return todo, err
 	}
 	var rows []Row
 	var shelves []Shelf
@@ -132,6 +131,10 @@ func (r *run) step(ctx context.Context, todo []int) (rest []int, writing bool, e
 			r.refuse(i, SKUAmbiguous, fmt.Sprintf("the store has %d items with SKU %q (%s, %s): which is meant?", len(found), r.levels[i].SKU, found[0].ID, found[1].ID))
 			continue
 		}
+		if no := found[0].Refusal; no != nil {
+			r.refuse(i, no.Code, no.Message)
+			continue
+		}
 		shelf, stocked := found[0].at(r.where[i])
 		onHand := r.levels[i].Quantity
 		if r.cfg.Semantics != channel.Available {
@@ -141,20 +144,30 @@ func (r *run) step(ctx context.Context, todo []int) (rest []int, writing bool, e
 			r.refuse(i, string(fault.OutOfRange), fmt.Sprintf("%d on hand (%d available) is not from 0 to %d", onHand, r.levels[i].Quantity, Most))
 			continue
 		}
-		rest, rows, shelves = append(rest, i), append(rows, Row{found[0].ID, r.where[i], onHand, stocked}), append(shelves, shelf)
+		rest, rows, shelves = append(rest, i), append(rows, Row{found[0].ID, found[0].SKU, r.where[i], onHand, stocked}), append(shelves, shelf)
 	}
 	if len(rest) == 0 {
-		return nil, false, nil
+		return nil, nil
 	}
 	answers, err := r.cfg.Platform.Write(ctx, rows)
-	if err != nil {
-		return rest, true, err
+	if err != nil && answers == nil {
+		answers = slices.Repeat([]Answer{{Left: true}}, len(rows))
 	}
+	var failed *Failed
+	lost := errors.As(err, &failed) && failed.Lost()
 	var again []int
 	for n, i := range rest {
-		switch a := answers[n]; {
+		a := answers[n]
+		r.taken = r.taken || !a.Left
+		switch {
+		case a.Left:
+			r.lost[i] = r.lost[i] || lost && !a.Unsent
+			again = append(again, i)
 		case a.Refusal != nil:
 			r.refuse(i, a.Refusal.Code, a.Refusal.Message)
+			if a.Again {
+				again = append(again, i)
+			}
 		case r.cfg.Semantics != channel.Available && a.Shelf.Allocated < shelves[n].Allocated:
 			again = append(again, i)
 		case a.Shelf.OnHand != rows[n].OnHand:
@@ -166,7 +179,7 @@ func (r *run) step(ctx context.Context, todo []int) (rest []int, writing bool, e
 			r.outcomes[i] = channel.Outcome{Verdict: channel.Acknowledged}
 		}
 	}
-	return again, true, nil
+	return again, err
 }
 
 // find looks up the items of levels by SKU. SKUs are compared as they are: a platform may not tell case or spaces apart.

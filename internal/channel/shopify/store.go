@@ -113,7 +113,7 @@ func New(cfg Config, opts outbound.Options) (*Store, error) {
 		patience: cmp.Or(opts.Retry.Budget, 2*time.Minute), budget: newBudget(opts.Retry.Clock),
 	}
 	s.peer = outbound.NewPeer(outbound.PeerConfig{
-		Name: opts.Name, Concurrency: concurrency, Secrets: []string{cfg.AccessToken}, Credentials: signer{cfg.AccessToken},
+		Name: opts.Name, Concurrency: concurrency, OwnBudget: true, Secrets: []string{cfg.AccessToken}, Credentials: signer{cfg.AccessToken},
 		Log: opts.Log, Network: opts.Network, Retry: opts.Retry,
 	})
 	return s, nil

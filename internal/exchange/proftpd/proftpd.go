@@ -34,20 +34,27 @@ const (
 
 // Server is a running ProFTPD. It does not confine clients: paths in URLs are the machine's own.
 type Server struct {
-	FTP        string         // host:port of FTP, with TLS for those who ask (AUTH TLS)
-	FTPS       string         // host:port of FTP in TLS from the first byte
-	SFTP       string         // host:port of SFTP
-	Roots      *x509.CertPool // trusts the TLS certificate, which is for 127.0.0.1
-	HostKey    string         // of SFTP (RSA), in authorized-key form
-	PrivateKey string         // PEM of an ed25519 key that lets Username in over SFTP
+	FTP         string // host:port of FTP, with TLS for those who ask (AUTH TLS)
+	SFTP        string // host:port of SFTP
+	Certificate string // PEM of the TLS certificate, which is for 127.0.0.1 and signed by itself
+	HostKey     string // of SFTP (RSA), in authorized-key form
+	PrivateKey  string // PEM of an ed25519 key that lets Username in over SFTP
 
-	tb  testing.TB
-	dir string // configuration and logs
+	tb    testing.TB
+	host  string // where it listens
+	dir   string // configuration and logs
+	extra string // directives for all protocols
 }
 
-// Start runs a server until the test ends; after signing in, clients stand in home. Where ProFTPD is not
-// installed the test is skipped, or fails when CI=true.
-func Start(tb testing.TB, home string) *Server {
+// Start runs a server until the test ends; after signing in, clients stand in home. Directives are added to its
+// configuration. Data connections over TLS must resume the session of the control connection, as is ProFTPD's default.
+// Where ProFTPD is not installed the test is skipped, or fails when CI=true.
+func Start(tb testing.TB, home string, directives ...string) *Server {
+	tb.Helper()
+	return start(tb, "127.0.0.1", home, directives)
+}
+
+func start(tb testing.TB, host, home string, directives []string) *Server {
 	tb.Helper()
 	for _, name := range []string{"proftpd", "ftpasswd"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -57,7 +64,7 @@ func Start(tb testing.TB, home string) *Server {
 			tb.Skipf("%s is not installed (apt-get install proftpd-core proftpd-mod-crypto)", name)
 		}
 	}
-	s := &Server{tb: tb, dir: tb.TempDir(), Roots: x509.NewCertPool()}
+	s := &Server{tb: tb, host: host, dir: tb.TempDir(), extra: strings.Join(directives, "\n")}
 	s.accounts(home)
 	s.certificate()
 	s.hostKey()
@@ -82,7 +89,7 @@ func Start(tb testing.TB, home string) *Server {
 			tb.Logf("ProFTPD said (%v):\n%s", err, log)
 		}
 	})
-	for _, addr := range []string{s.FTP, s.FTPS, s.SFTP} {
+	for _, addr := range []string{s.FTP, s.SFTP} {
 		for {
 			c, err := net.DialTimeout("tcp", addr, time.Second)
 			if err == nil {
@@ -101,7 +108,7 @@ func Start(tb testing.TB, home string) *Server {
 
 // URL is the address of a directory for a scheme: ftp, ftps or sftp.
 func (s *Server) URL(scheme, dir string) string {
-	addr := map[string]string{"ftp": s.FTP, "ftps": s.FTPS, "sftp": s.SFTP}[scheme]
+	addr := map[string]string{"ftp": s.FTP, "ftps": s.FTP, "sftp": s.SFTP}[scheme]
 	return (&url.URL{Scheme: scheme, User: url.User(Username), Host: addr, Path: dir}).String()
 }
 
@@ -152,12 +159,10 @@ func (s *Server) certificate() {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	s.check(err)
-	cert, err := x509.ParseCertificate(der)
-	s.check(err)
-	s.Roots.AddCert(cert)
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	s.check(err)
-	s.write("cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	s.Certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	s.write("cert.pem", s.Certificate)
 	s.write("key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 }
 
@@ -174,8 +179,8 @@ func (s *Server) hostKey() {
 // listen chooses ports that are free now: ProFTPD takes no listener handed over.
 func (s *Server) listen() {
 	s.tb.Helper()
-	for _, addr := range []*string{&s.FTP, &s.FTPS, &s.SFTP} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for _, addr := range []*string{&s.FTP, &s.SFTP} {
+		l, err := net.Listen("tcp", s.host+":0")
 		s.check(err)
 		defer l.Close()
 		*addr = l.Addr().String()
@@ -190,12 +195,16 @@ func (s *Server) config() string {
 	s.check(err)
 	group, err := user.LookupGroupId(me.Gid)
 	s.check(err)
-	return strings.NewReplacer("$USER", me.Username, "$GROUP", group.Name, "$DIR", s.dir, "$FTPS", port(s.FTPS), "$FTP", port(s.FTP), "$SFTP", port(s.SFTP)).Replace(`
+	engine := "on"
+	if strings.Contains(s.extra, "TLSEngine off") {
+		engine = "off" // the server's own setting goes before a global one
+	}
+	return strings.NewReplacer("$ENGINE", engine, "$USER", me.Username, "$GROUP", group.Name, "$DIR", s.dir, "$HOST", s.host, "$EXTRA", s.extra, "$FTP", port(s.FTP), "$SFTP", port(s.SFTP)).Replace(`
 LoadModule mod_tls.c
 LoadModule mod_sftp.c
 ServerType standalone
 ServerName test
-DefaultAddress 127.0.0.1
+DefaultAddress $HOST
 SocketBindTight on
 Port $FTP
 User $USER
@@ -207,7 +216,6 @@ SystemLog $DIR/system.log
 UseReverseDNS off
 UseIPv6 off
 WtmpLog off
-TimesGMT on
 <Global>
   AuthOrder mod_auth_file.c
   AuthUserFile $DIR/passwd
@@ -217,18 +225,13 @@ TimesGMT on
   AllowOverwrite on
   Umask 022
   TransferLog none
+  TimesGMT on
+  $EXTRA
 </Global>
-TLSEngine on
+TLSEngine $ENGINE
 TLSECCertificateFile $DIR/cert.pem
 TLSECCertificateKeyFile $DIR/key.pem
-<VirtualHost 127.0.0.1>
-  Port $FTPS
-  TLSEngine on
-  TLSECCertificateFile $DIR/cert.pem
-  TLSECCertificateKeyFile $DIR/key.pem
-  TLSOptions UseImplicitSSL
-</VirtualHost>
-<VirtualHost 127.0.0.1>
+<VirtualHost $HOST>
   Port $SFTP
   SFTPEngine on
   SFTPLog $DIR/system.log

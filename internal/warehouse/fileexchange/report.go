@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"stockbridge/internal/exchange"
 	"stockbridge/internal/fault"
 	"stockbridge/internal/warehouse"
 	"stockbridge/internal/warehouse/csvreport"
@@ -30,7 +31,7 @@ func (r *report) Stamp() string {
 
 func (r *report) path() string { return path.Join(r.source.dir, r.Name()) }
 
-// Read streams the rows. Besides BAD_REPORT its errors are those of reaching the file.
+// Read streams the rows; a remote file that is cut off is read on if it is still the same. Besides BAD_REPORT its errors are those of reaching the file.
 func (r *report) Read(ctx context.Context, yield func(warehouse.Level, *warehouse.RowError) error) error {
 	file, err := r.source.fsys.Open(ctx, r.path())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -50,7 +51,7 @@ func (r *report) Read(ctx context.Context, yield func(warehouse.Level, *warehous
 	switch {
 	case refused:
 		return err
-	case err != nil && fault.CodeOf(err) != fault.BadReport:
+	case err != nil && fault.CodeOf(err) != fault.BadReport && !errors.Is(err, exchange.ErrChanged):
 		return fmt.Errorf("read %s: %w", r.Name(), err)
 	}
 	// What was wrong with a file that is still being written says nothing about the file.
@@ -58,7 +59,7 @@ func (r *report) Read(ctx context.Context, yield func(warehouse.Level, *warehous
 	switch {
 	case statErr != nil && !errors.Is(statErr, fs.ErrNotExist):
 		return statErr
-	case statErr != nil || !same(r.info, now):
+	case statErr != nil || !same(r.info, now) || errors.Is(err, exchange.ErrChanged):
 		return fault.New(fault.BadReport, "%s changed while it was read: it is read again at the next pull; write reports under another name first, then rename them", r.Name())
 	case err != nil:
 		return fault.Wrap(err, fault.BadReport, "%s: %s", r.Name(), fault.Message(err))

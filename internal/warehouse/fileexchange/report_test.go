@@ -182,34 +182,6 @@ func TestEmptyFileIsToldApart(t *testing.T) { // spec 3.10
 	}
 }
 
-// A connection that is lost in the middle is an error, never a short success; what comes after dials again.
-func TestLostConnectionIsNoEndOfFile(t *testing.T) {
-	t.Parallel()
-	p := setup(t, "sftp")
-	p.put("out/inv_1.csv", "sku,available\n"+strings.Repeat("A,1\n", 1<<20), 0)
-	r := p.next(p.source())
-	n := 0
-	err := r.Read(t.Context(), func(warehouse.Level, *warehouse.RowError) error {
-		if n++; n == 10 {
-			p.sftp.Cut()
-		}
-		return nil
-	})
-	if fault.CodeOf(err) != fault.Unreachable || n >= 1<<20 {
-		t.Errorf("after %d rows: %v", n, err)
-	}
-	if err := r.Fail(t.Context(), err); err != nil {
-		t.Errorf("note it: %v", err)
-	}
-	p.sftp.Cut()
-	if err := r.Accept(t.Context()); err != nil {
-		t.Errorf("put it away: %v", err)
-	}
-	if got := p.files(); got != "out/processed/inv_1.csv" {
-		t.Errorf("there are %s", got)
-	}
-}
-
 func TestCallerEndsReading(t *testing.T) {
 	onEach(t, func(t *testing.T, p *partner) {
 		p.put("out/inv_1.csv", file, 0)

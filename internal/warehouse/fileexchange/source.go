@@ -1,5 +1,5 @@
 // Package fileexchange is the platform "fileExchange": a warehouse that leaves its reports as CSV files in a directory, local or
-// behind SFTP (wire.md, "File exchange warehouse").
+// behind SFTP, FTPS or FTP (wire.md, "File exchange warehouse").
 package fileexchange
 
 import (
@@ -39,7 +39,7 @@ const (
 
 // Config is how a file exchange is reached, and what its files look like. Sign-in and host key are those of exchange.Config.
 type Config struct {
-	URL         string            `json:"url"` // file:///dir or sftp://user@host:port/dir
+	URL         string            `json:"url"` // file:///dir, or sftp://, ftps:// or ftp://user@host:port/dir
 	Username    string            `json:"username,omitempty"`
 	Password    string            `json:"password,omitempty"`
 	PrivateKey  string            `json:"privateKey,omitempty"`
@@ -55,8 +55,8 @@ type Config struct {
 // Options are what the server gives every source.
 type Options struct {
 	FileRoots []string                                        // --file-root: where file:// may lead; empty: nowhere
-	Network   outbound.Policy                                 // for sftp://
-	Pin       func(ctx context.Context, hostKey string) error // keeps the host key of a server met for the first time
+	Network   outbound.Policy                                 // for all but file://
+	Pin       func(ctx context.Context, hostKey string) error // keeps the host key of an SFTP server met for the first time
 	Clock     outbound.Clock                                  // zero: the real one
 }
 
@@ -89,7 +89,7 @@ func New(cfg Config, opts Options) (*Source, error) {
 	}
 	fsys, err := exchange.Open(exchange.Config{
 		URL: cfg.URL, Username: cfg.Username, Password: cfg.Password, PrivateKey: cfg.PrivateKey, Passphrase: cfg.Passphrase,
-		HostKey: cfg.HostKey, Pin: opts.Pin, FileRoots: opts.FileRoots, Network: opts.Network,
+		HostKey: cfg.HostKey, Pin: opts.Pin, FileRoots: opts.FileRoots, Network: opts.Network, Retry: outbound.Retry{Clock: opts.Clock},
 	})
 	for _, err := range []error{cfg.Columns.Validate(), err} {
 		var list fault.List

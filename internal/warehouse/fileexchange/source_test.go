@@ -48,6 +48,19 @@ var kinds = map[string]func(t *testing.T) *partner{
 		server := proftpd.Start(t, dir)
 		return &partner{t: t, dir: dir, cfg: Config{URL: server.URL("sftp", dir), PrivateKey: server.PrivateKey, HostKey: server.HostKey}}
 	},
+	"ftp": func(t *testing.T) *partner {
+		dir := t.TempDir()
+		return &partner{t: t, dir: dir, cfg: Config{URL: proftpd.Start(t, dir).URL("ftp", dir), Password: proftpd.Password}}
+	},
+	"ftp without MLSD": func(t *testing.T) *partner {
+		dir := t.TempDir()
+		return &partner{t: t, dir: dir, cfg: Config{URL: proftpd.Start(t, dir, "FactsAdvertise off").URL("ftp", dir), Password: proftpd.Password}}
+	},
+	"ftps": func(t *testing.T) *partner {
+		dir := t.TempDir()
+		server := proftpd.Start(t, dir, "TLSRequired on")
+		return &partner{t: t, dir: dir, cfg: Config{URL: server.URL("ftps", dir), Password: proftpd.Password, HostKey: server.Certificate}}
+	},
 }
 
 func setup(t *testing.T, kind string) *partner {

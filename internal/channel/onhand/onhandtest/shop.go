@@ -4,6 +4,7 @@ package onhandtest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -23,6 +24,7 @@ type Item struct {
 type Shop struct {
 	mu        sync.Mutex // guards all below
 	items     []*Item
+	made      int // items so far, removed ones too
 	locations []string
 }
 
@@ -35,11 +37,21 @@ func NewShop() *Shop {
 	return s
 }
 
+// NewPlainShop is NewShop with nothing allocated, for a platform that keeps what is available.
+func NewPlainShop() *Shop {
+	s := NewShop()
+	for _, it := range s.items {
+		it.Shelves[Place] = Shelf{}
+	}
+	return s
+}
+
 // Add puts an item in, and returns its id.
 func (s *Shop) Add(sku string, shelves map[string]Shelf) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	it := &Item{ID: fmt.Sprintf("item-%d", len(s.items)), SKU: sku, Shelves: shelves}
+	it := &Item{ID: fmt.Sprintf("item-%d", s.made), SKU: sku, Shelves: shelves}
+	s.made++
 	s.items = append(s.items, it)
 	return it.ID
 }
@@ -70,6 +82,23 @@ func (s *Shop) Find(skus []string) (found []Item) {
 		}
 	}
 	return found
+}
+
+// All is every item, copied, oldest first.
+func (s *Shop) All() (all []Item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, it := range s.items {
+		all = append(all, it.copied())
+	}
+	return all
+}
+
+// Remove takes an item out. Its id is not used again.
+func (s *Shop) Remove(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.items = slices.DeleteFunc(s.items, func(it *Item) bool { return it.ID == id })
 }
 
 func (it *Item) copied() Item {

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE "tokens" ADD COLUMN "documents" bytea NULL;
