@@ -194,8 +194,9 @@ func (p *push) follow(ctx context.Context, rows []int, id string) {
 		}
 		p.settleAll(rows, o)
 	}
-	state, reply, err := p.await(ctx, id)
+	state, reply, err := p.await(ctx, id, firstPoll)
 	if err != nil {
+		p.unfinished.add(id)
 		lost(reply, err)
 		p.err = p.stop(reply, err)
 		return
@@ -211,6 +212,7 @@ func (p *push) follow(ctx context.Context, rows []int, id string) {
 			return
 		}
 	default: // given up
+		p.unfinished.add(id)
 		p.settleAll(rows, channel.Outcome{Verdict: channel.Unknown, Code: feedUnfinished, Message: fmt.Sprintf("Amazon has not finished feed %s (%s) after %s; the next sync sets it again", p.feeds.Hide(id), p.feeds.Hide(state.Status), patience)})
 		return
 	}
@@ -226,11 +228,11 @@ func (p *push) follow(ctx context.Context, rows []int, id string) {
 	}
 }
 
-// await asks for a feed's state until it has an end, or patience ends: then the state is the last one.
-func (s *Store) await(ctx context.Context, id string) (state feedState, reply outbound.Reply, err error) {
+// await asks for a feed's state, for the first time after a while, until it has an end, or patience ends: then the state is the last one.
+func (s *Store) await(ctx context.Context, id string, wait time.Duration) (state feedState, reply outbound.Reply, err error) {
 	clock := s.feeds.Clock()
 	end := clock.Time().Add(patience)
-	for wait, failed := firstPoll, 0; ; wait = min(wait*3/2, longPoll) {
+	for failed := 0; ; wait = min(max(wait*3/2, firstPoll), longPoll) {
 		if err := clock.Pause(ctx, wait); err != nil {
 			return state, reply, err
 		}

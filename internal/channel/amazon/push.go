@@ -13,12 +13,12 @@ import (
 
 // Codes of outcomes that are not Amazon's.
 const (
-	locationsUnknown = "LOCATION_NOT_SUPPORTED"
-	feedCancelled    = "FEED_CANCELLED"
-	feedFatal        = "FEED_FATAL"
-	feedUnfinished   = "FEED_UNFINISHED"
-	feedUnclear      = "FEED_REPORT_UNCLEAR"
-	feedRefused      = "FEED_REFUSED"
+	locationUnknown = "LOCATION_NOT_FOUND"
+	feedCancelled   = "FEED_CANCELLED"
+	feedFatal       = "FEED_FATAL"
+	feedUnfinished  = "FEED_UNFINISHED"
+	feedUnclear     = "FEED_REPORT_UNCLEAR"
+	feedRefused     = "FEED_REFUSED"
 )
 
 // push is one batch on its way.
@@ -33,8 +33,11 @@ type push struct {
 //
 // Errors: CREDENTIALS_REFUSED (the login, or a role that is missing); THROTTLED when others use up what Amazon allows for longer than
 // our patience; ADDRESS_REFUSED; UNREACHABLE and BAD_REPLY when no connection came about or three requests in a row got no usable
-// answer. One such by itself is Unknown, or Unsent, and no error.
+// answer. One such by itself is Unknown, or Unsent, and no error. A feed that an earlier push did not wait for is waited for first.
 func (s *Store) Push(ctx context.Context, batch channel.Batch) ([]channel.Outcome, error) {
+	if len(batch.Levels) == 0 {
+		return nil, ctx.Err()
+	}
 	p := &push{Store: s, batch: batch, outcomes: make([]channel.Outcome, len(batch.Levels))}
 	todo := p.fit()
 	var single, many []int
@@ -45,6 +48,9 @@ func (s *Store) Push(ctx context.Context, batch channel.Batch) ([]channel.Outcom
 			many = append(many, n)
 		}
 	}
+	if len(todo) > 0 {
+		s.outlast(ctx)
+	}
 	for i, n := range single {
 		if p.left(ctx, single[i:]) {
 			break
@@ -54,9 +60,6 @@ func (s *Store) Push(ctx context.Context, batch channel.Batch) ([]channel.Outcom
 	for rows := range slices.Chunk(many, maxMessages) {
 		p.feed(ctx, rows)
 	}
-	if p.err == nil && len(batch.Levels) == 0 {
-		return nil, ctx.Err()
-	}
 	return p.outcomes, p.err
 }
 
@@ -65,7 +68,7 @@ func (p *push) fit() (todo []int) {
 	for n, l := range p.batch.Levels {
 		switch {
 		case l.Location != "":
-			p.settle(n, refused(locationsUnknown, fmt.Sprintf("a seller at Amazon has one quantity for each SKU; take the link to location %s away", l.Location)))
+			p.settle(n, refused(locationUnknown, fmt.Sprintf("a seller at Amazon has one quantity for each SKU; take the link to location %s away", l.Location)))
 		case l.Quantity < 0 || l.Quantity > mostUnits:
 			p.settle(n, refused(string(fault.OutOfRange), fmt.Sprintf("%d is not from 0 to %d, what Amazon takes", l.Quantity, mostUnits)))
 		default:

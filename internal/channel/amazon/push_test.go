@@ -74,7 +74,7 @@ func TestEachLevelHasItsOwnVerdict(t *testing.T) {
 			case 1:
 				want = channel.Outcome{Verdict: channel.Refused, Code: "90220", Message: "'item_name' is required but not supplied."}
 			case 4:
-				want = channel.Outcome{Verdict: channel.Refused, Code: "LOCATION_NOT_SUPPORTED", Message: "a seller at Amazon has one quantity for each SKU; take the link to location Berlin away"}
+				want = channel.Outcome{Verdict: channel.Refused, Code: "LOCATION_NOT_FOUND", Message: "a seller at Amazon has one quantity for each SKU; take the link to location Berlin away"}
 			case 5:
 				want = channel.Outcome{Verdict: channel.Refused, Code: "OUT_OF_RANGE", Message: "2147483648 is not from 0 to 2147483647, what Amazon takes"}
 			}

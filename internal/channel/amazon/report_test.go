@@ -3,7 +3,11 @@ package amazon
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +143,55 @@ func TestFeedsThatDoNotEndWell(t *testing.T) {
 			w.pass(time.Hour)
 			w.pushed(t, levels(n, 30))
 		})
+	}
+}
+
+// A feed whose end nobody waited for could undo what is set after it: the next push waits for it first.
+func TestNothingOvertakesAFeed(t *testing.T) {
+	t.Parallel()
+	w := setup(t, few+1)
+	w.polls = 5
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w.misbehave(at(opGetFeed, func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+	}), nil)
+	if outcomes, err := w.store.Push(ctx, batch(levels(few+1, 1))); !errors.Is(err, context.Canceled) || outcomes[0].Verdict != unknown {
+		t.Fatalf("%+v, %v", outcomes, err)
+	}
+	var polled []int // before each PATCH
+	w.misbehave(func(op string, _ int) http.HandlerFunc {
+		if op == opPatch {
+			polled = append(polled, w.feeds["50001"].polls)
+		}
+		return nil
+	}, nil)
+	w.pushed(t, levels(2, 40))
+	w.pushed(t, levels(2, 41))
+	if !slices.Equal(polled, []int{6, 6, 6, 6}) {
+		t.Errorf("patched after so many polls: %v", polled)
+	}
+	// One that Amazon never finishes is waited for once more, and then no longer.
+	w.with(func() { w.polls = 1 << 30 })
+	for i := range 3 {
+		before := w.slept
+		outcomes, err := w.store.Push(t.Context(), batch(levels(map[bool]int{true: few + 1, false: 2}[i == 0], 50)))
+		if waited := w.slept - before; err != nil || (outcomes[0].Verdict == ack) == (i == 0) || (waited > patience) != (i < 2) {
+			t.Errorf("push %d: %+v, %v after %s", i, outcomes[0], err, waited)
+		}
+	}
+}
+
+func TestUnfinishedFeedsAreBounded(t *testing.T) {
+	t.Parallel()
+	var u unfinished
+	for i := range 40 {
+		u.add(fmt.Sprint(i / 2))
+	}
+	u.drop("12")
+	if got := strings.Join(u.all(), " "); got != "4 5 6 7 8 9 10 11 13 14 15 16 17 18 19" {
+		t.Error(got)
 	}
 }
 

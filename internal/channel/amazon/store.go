@@ -59,7 +59,7 @@ func regions() map[string]string {
 
 const tokenEndpoint = "https://api.amazon.com/auth/o2/token" //nolint:gosec // an address
 
-// Store is a connected account. It knows no ids: Amazon goes by SKUs.
+// Store is a connected account. It looks up no ids: Amazon goes by SKUs.
 type Store struct {
 	cfg       Config
 	base      string
@@ -70,6 +70,8 @@ type Store struct {
 	documents *outbound.Peer // where feeds and reports lie: another host, which gets no token
 	login     *outbound.Peer // Login with Amazon
 	silent    atomic.Int32   // requests in a row without a usable answer
+
+	unfinished unfinished
 }
 
 var _ channel.Sink = (*Store)(nil)
