@@ -74,6 +74,22 @@ func TestTokenThatAmazonTakesNoMoreIsReplaced(t *testing.T) {
 	}
 }
 
+// Nor does a new token hide that an attempt before it may have been carried out.
+func TestWhatMayHaveBeenTakenStaysUnknown(t *testing.T) {
+	t.Parallel()
+	w := setup(t, 1)
+	w.misbehave(func(op string, n int) http.HandlerFunc {
+		if op != opPatch {
+			return nil
+		}
+		return []http.HandlerFunc{cut, answer(403, `{"errors":[{"code":"Unauthorized","message":"expired"}]}`), answer(404, `{"errors":[{"code":"NOT_FOUND","message":"gone"}]}`)}[n-1]
+	}, nil)
+	outcomes, err := w.store.Push(t.Context(), batch(levels(1, 3)))
+	if o := outcomes[0]; err != nil || o.Verdict != unknown || o.Code != "NOT_FOUND" {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
 // What Login with Amazon refuses is told with what to do, and never with what is secret.
 func TestLoginTellsWhatIsWrong(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,7 @@ func TestReportIsBelievedToTheLetter(t *testing.T) {
 		"one was not processed":      {summary(n-1, n-2, 1), refusedOne, expected{unknown, "FEED_REPORT_UNCLEAR", "24 of 25", ""}},
 		"none is accepted":           {summary(n, 0, n), refusedOne, expected{no, "FEED_REFUSED", "none of the 25", ""}},
 		"nothing counted":            {summary(0, 0, 0), refusedOne, expected{no, "FEED_REFUSED", "none of the 25", ""}},
+		"one is missing":             {summary(n-1, n-1, 1), refusedOne, expected{unknown, "FEED_REPORT_UNCLEAR", "24 of 25", ""}},
 		"too many":                   {summary(n+1, n, 1), refusedOne, expected{unknown, "FEED_REPORT_UNCLEAR", "26 of 25", ""}},
 		"the feed":                   {func(r map[string]any) { issued(whole)(r); summary(0, 0, 0)(r) }, expected{no, "4000003", "whole feed", ""}, expected{no, "4000003", "whole feed", ""}},
 		"the feed, of some":          {issued(whole), expected{unknown, "FEED_REPORT_UNCLEAR", "whole feed", ""}, expected{unknown, "FEED_REPORT_UNCLEAR", "whole feed", ""}},
