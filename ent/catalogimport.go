@@ -39,6 +39,8 @@ type CatalogImport struct {
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// FinishedAt holds the value of the "finished_at" field.
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	// of the replica that works on it; none where there is but one process
+	ReplicaID *int64 `json:"replica_id,omitempty"`
 	// Rows holds the value of the "rows" field.
 	Rows int64 `json:"rows,omitempty"`
 	// Created holds the value of the "created" field.
@@ -93,7 +95,7 @@ func (*CatalogImport) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case catalogimport.FieldDryRun:
 			values[i] = new(sql.NullBool)
-		case catalogimport.FieldID, catalogimport.FieldMerchantID, catalogimport.FieldRows, catalogimport.FieldCreated, catalogimport.FieldUpdated, catalogimport.FieldUnchanged, catalogimport.FieldFailed:
+		case catalogimport.FieldID, catalogimport.FieldMerchantID, catalogimport.FieldReplicaID, catalogimport.FieldRows, catalogimport.FieldCreated, catalogimport.FieldUpdated, catalogimport.FieldUnchanged, catalogimport.FieldFailed:
 			values[i] = new(sql.NullInt64)
 		case catalogimport.FieldKind, catalogimport.FieldFormat, catalogimport.FieldOnError, catalogimport.FieldStatus, catalogimport.FieldError, catalogimport.FieldErrorCode:
 			values[i] = new(sql.NullString)
@@ -182,6 +184,13 @@ func (_m *CatalogImport) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.FinishedAt = new(time.Time)
 				*_m.FinishedAt = value.Time
+			}
+		case catalogimport.FieldReplicaID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field replica_id", values[i])
+			} else if value.Valid {
+				_m.ReplicaID = new(int64)
+				*_m.ReplicaID = value.Int64
 			}
 		case catalogimport.FieldRows:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -293,6 +302,11 @@ func (_m *CatalogImport) String() string {
 	if v := _m.FinishedAt; v != nil {
 		builder.WriteString("finished_at=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ReplicaID; v != nil {
+		builder.WriteString("replica_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("rows=")

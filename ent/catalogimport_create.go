@@ -115,6 +115,20 @@ func (_c *CatalogImportCreate) SetNillableFinishedAt(v *time.Time) *CatalogImpor
 	return _c
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (_c *CatalogImportCreate) SetReplicaID(v int64) *CatalogImportCreate {
+	_c.mutation.SetReplicaID(v)
+	return _c
+}
+
+// SetNillableReplicaID sets the "replica_id" field if the given value is not nil.
+func (_c *CatalogImportCreate) SetNillableReplicaID(v *int64) *CatalogImportCreate {
+	if v != nil {
+		_c.SetReplicaID(*v)
+	}
+	return _c
+}
+
 // SetRows sets the "rows" field.
 func (_c *CatalogImportCreate) SetRows(v int64) *CatalogImportCreate {
 	_c.mutation.SetRows(v)
@@ -400,6 +414,10 @@ func (_c *CatalogImportCreate) createSpec() (*CatalogImport, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.FinishedAt(); ok {
 		_spec.SetField(catalogimport.FieldFinishedAt, field.TypeTime, value)
 		_node.FinishedAt = &value
+	}
+	if value, ok := _c.mutation.ReplicaID(); ok {
+		_spec.SetField(catalogimport.FieldReplicaID, field.TypeInt64, value)
+		_node.ReplicaID = &value
 	}
 	if value, ok := _c.mutation.Rows(); ok {
 		_spec.SetField(catalogimport.FieldRows, field.TypeInt64, value)

@@ -323,6 +323,9 @@ func (_u *CatalogImportUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	if _u.mutation.FinishedAtCleared() {
 		_spec.ClearField(catalogimport.FieldFinishedAt, field.TypeTime)
 	}
+	if _u.mutation.ReplicaIDCleared() {
+		_spec.ClearField(catalogimport.FieldReplicaID, field.TypeInt64)
+	}
 	if value, ok := _u.mutation.Rows(); ok {
 		_spec.SetField(catalogimport.FieldRows, field.TypeInt64, value)
 	}
@@ -740,6 +743,9 @@ func (_u *CatalogImportUpdateOne) sqlSave(ctx context.Context) (_node *CatalogIm
 	}
 	if _u.mutation.FinishedAtCleared() {
 		_spec.ClearField(catalogimport.FieldFinishedAt, field.TypeTime)
+	}
+	if _u.mutation.ReplicaIDCleared() {
+		_spec.ClearField(catalogimport.FieldReplicaID, field.TypeInt64)
 	}
 	if value, ok := _u.mutation.Rows(); ok {
 		_spec.SetField(catalogimport.FieldRows, field.TypeInt64, value)

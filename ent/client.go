@@ -22,6 +22,7 @@ import (
 	"stockbridge/ent/heldreport"
 	"stockbridge/ent/idempotencykey"
 	"stockbridge/ent/importproblem"
+	"stockbridge/ent/lease"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -29,6 +30,7 @@ import (
 	"stockbridge/ent/partitionstrategy"
 	"stockbridge/ent/planmark"
 	"stockbridge/ent/product"
+	"stockbridge/ent/replica"
 	"stockbridge/ent/runproblem"
 	"stockbridge/ent/schedule"
 	"stockbridge/ent/store"
@@ -72,6 +74,8 @@ type Client struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// ImportProblem is the client for interacting with the ImportProblem builders.
 	ImportProblem *ImportProblemClient
+	// Lease is the client for interacting with the Lease builders.
+	Lease *LeaseClient
 	// Listing is the client for interacting with the Listing builders.
 	Listing *ListingClient
 	// LocationLink is the client for interacting with the LocationLink builders.
@@ -86,6 +90,8 @@ type Client struct {
 	PlanMark *PlanMarkClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// Replica is the client for interacting with the Replica builders.
+	Replica *ReplicaClient
 	// RunProblem is the client for interacting with the RunProblem builders.
 	RunProblem *RunProblemClient
 	// Schedule is the client for interacting with the Schedule builders.
@@ -126,6 +132,7 @@ func (c *Client) init() {
 	c.HeldReport = NewHeldReportClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.ImportProblem = NewImportProblemClient(c.config)
+	c.Lease = NewLeaseClient(c.config)
 	c.Listing = NewListingClient(c.config)
 	c.LocationLink = NewLocationLinkClient(c.config)
 	c.Merchant = NewMerchantClient(c.config)
@@ -133,6 +140,7 @@ func (c *Client) init() {
 	c.PartitionStrategy = NewPartitionStrategyClient(c.config)
 	c.PlanMark = NewPlanMarkClient(c.config)
 	c.Product = NewProductClient(c.config)
+	c.Replica = NewReplicaClient(c.config)
 	c.RunProblem = NewRunProblemClient(c.config)
 	c.Schedule = NewScheduleClient(c.config)
 	c.Store = NewStoreClient(c.config)
@@ -245,6 +253,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		HeldReport:        NewHeldReportClient(cfg),
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		ImportProblem:     NewImportProblemClient(cfg),
+		Lease:             NewLeaseClient(cfg),
 		Listing:           NewListingClient(cfg),
 		LocationLink:      NewLocationLinkClient(cfg),
 		Merchant:          NewMerchantClient(cfg),
@@ -252,6 +261,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		PartitionStrategy: NewPartitionStrategyClient(cfg),
 		PlanMark:          NewPlanMarkClient(cfg),
 		Product:           NewProductClient(cfg),
+		Replica:           NewReplicaClient(cfg),
 		RunProblem:        NewRunProblemClient(cfg),
 		Schedule:          NewScheduleClient(cfg),
 		Store:             NewStoreClient(cfg),
@@ -291,6 +301,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		HeldReport:        NewHeldReportClient(cfg),
 		IdempotencyKey:    NewIdempotencyKeyClient(cfg),
 		ImportProblem:     NewImportProblemClient(cfg),
+		Lease:             NewLeaseClient(cfg),
 		Listing:           NewListingClient(cfg),
 		LocationLink:      NewLocationLinkClient(cfg),
 		Merchant:          NewMerchantClient(cfg),
@@ -298,6 +309,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		PartitionStrategy: NewPartitionStrategyClient(cfg),
 		PlanMark:          NewPlanMarkClient(cfg),
 		Product:           NewProductClient(cfg),
+		Replica:           NewReplicaClient(cfg),
 		RunProblem:        NewRunProblemClient(cfg),
 		Schedule:          NewScheduleClient(cfg),
 		Store:             NewStoreClient(cfg),
@@ -338,10 +350,10 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.Activity, c.BundleComponent, c.CatalogImport, c.ChannelLevel, c.Connection,
 		c.Facility, c.FeedHorizon, c.HeldLevel, c.HeldReport, c.IdempotencyKey,
-		c.ImportProblem, c.Listing, c.LocationLink, c.Merchant, c.PartitionShare,
-		c.PartitionStrategy, c.PlanMark, c.Product, c.RunProblem, c.Schedule, c.Store,
-		c.StoreLimit, c.StoreLocation, c.SyncRun, c.Token, c.Warehouse,
-		c.WarehouseLevel,
+		c.ImportProblem, c.Lease, c.Listing, c.LocationLink, c.Merchant,
+		c.PartitionShare, c.PartitionStrategy, c.PlanMark, c.Product, c.Replica,
+		c.RunProblem, c.Schedule, c.Store, c.StoreLimit, c.StoreLocation, c.SyncRun,
+		c.Token, c.Warehouse, c.WarehouseLevel,
 	} {
 		n.Use(hooks...)
 	}
@@ -353,10 +365,10 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.Activity, c.BundleComponent, c.CatalogImport, c.ChannelLevel, c.Connection,
 		c.Facility, c.FeedHorizon, c.HeldLevel, c.HeldReport, c.IdempotencyKey,
-		c.ImportProblem, c.Listing, c.LocationLink, c.Merchant, c.PartitionShare,
-		c.PartitionStrategy, c.PlanMark, c.Product, c.RunProblem, c.Schedule, c.Store,
-		c.StoreLimit, c.StoreLocation, c.SyncRun, c.Token, c.Warehouse,
-		c.WarehouseLevel,
+		c.ImportProblem, c.Lease, c.Listing, c.LocationLink, c.Merchant,
+		c.PartitionShare, c.PartitionStrategy, c.PlanMark, c.Product, c.Replica,
+		c.RunProblem, c.Schedule, c.Store, c.StoreLimit, c.StoreLocation, c.SyncRun,
+		c.Token, c.Warehouse, c.WarehouseLevel,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -387,6 +399,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *ImportProblemMutation:
 		return c.ImportProblem.mutate(ctx, m)
+	case *LeaseMutation:
+		return c.Lease.mutate(ctx, m)
 	case *ListingMutation:
 		return c.Listing.mutate(ctx, m)
 	case *LocationLinkMutation:
@@ -401,6 +415,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.PlanMark.mutate(ctx, m)
 	case *ProductMutation:
 		return c.Product.mutate(ctx, m)
+	case *ReplicaMutation:
+		return c.Replica.mutate(ctx, m)
 	case *RunProblemMutation:
 		return c.RunProblem.mutate(ctx, m)
 	case *ScheduleMutation:
@@ -2367,6 +2383,139 @@ func (c *ImportProblemClient) mutate(ctx context.Context, m *ImportProblemMutati
 	}
 }
 
+// LeaseClient is a client for the Lease schema.
+type LeaseClient struct {
+	config
+}
+
+// NewLeaseClient returns a client for the Lease from the given config.
+func NewLeaseClient(c config) *LeaseClient {
+	return &LeaseClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `lease.Hooks(f(g(h())))`.
+func (c *LeaseClient) Use(hooks ...Hook) {
+	c.hooks.Lease = append(c.hooks.Lease, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `lease.Intercept(f(g(h())))`.
+func (c *LeaseClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Lease = append(c.inters.Lease, interceptors...)
+}
+
+// Create returns a builder for creating a Lease entity.
+func (c *LeaseClient) Create() *LeaseCreate {
+	mutation := newLeaseMutation(c.config, OpCreate)
+	return &LeaseCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Lease entities.
+func (c *LeaseClient) CreateBulk(builders ...*LeaseCreate) *LeaseCreateBulk {
+	return &LeaseCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *LeaseClient) MapCreateBulk(slice any, setFunc func(*LeaseCreate, int)) *LeaseCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &LeaseCreateBulk{err: fmt.Errorf("calling to LeaseClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*LeaseCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &LeaseCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Lease.
+func (c *LeaseClient) Update() *LeaseUpdate {
+	mutation := newLeaseMutation(c.config, OpUpdate)
+	return &LeaseUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *LeaseClient) UpdateOne(_m *Lease) *LeaseUpdateOne {
+	mutation := newLeaseMutation(c.config, OpUpdateOne, withLease(_m))
+	return &LeaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *LeaseClient) UpdateOneID(id int64) *LeaseUpdateOne {
+	mutation := newLeaseMutation(c.config, OpUpdateOne, withLeaseID(id))
+	return &LeaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Lease.
+func (c *LeaseClient) Delete() *LeaseDelete {
+	mutation := newLeaseMutation(c.config, OpDelete)
+	return &LeaseDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *LeaseClient) DeleteOne(_m *Lease) *LeaseDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *LeaseClient) DeleteOneID(id int64) *LeaseDeleteOne {
+	builder := c.Delete().Where(lease.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &LeaseDeleteOne{builder}
+}
+
+// Query returns a query builder for Lease.
+func (c *LeaseClient) Query() *LeaseQuery {
+	return &LeaseQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeLease},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Lease entity by its id.
+func (c *LeaseClient) Get(ctx context.Context, id int64) (*Lease, error) {
+	return c.Query().Where(lease.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *LeaseClient) GetX(ctx context.Context, id int64) *Lease {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *LeaseClient) Hooks() []Hook {
+	return c.hooks.Lease
+}
+
+// Interceptors returns the client interceptors.
+func (c *LeaseClient) Interceptors() []Interceptor {
+	return c.inters.Lease
+}
+
+func (c *LeaseClient) mutate(ctx context.Context, m *LeaseMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&LeaseCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&LeaseUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&LeaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&LeaseDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Lease mutation op: %q", m.Op())
+	}
+}
+
 // ListingClient is a client for the Listing schema.
 type ListingClient struct {
 	config
@@ -3599,6 +3748,139 @@ func (c *ProductClient) mutate(ctx context.Context, m *ProductMutation) (Value, 
 		return (&ProductDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Product mutation op: %q", m.Op())
+	}
+}
+
+// ReplicaClient is a client for the Replica schema.
+type ReplicaClient struct {
+	config
+}
+
+// NewReplicaClient returns a client for the Replica from the given config.
+func NewReplicaClient(c config) *ReplicaClient {
+	return &ReplicaClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `replica.Hooks(f(g(h())))`.
+func (c *ReplicaClient) Use(hooks ...Hook) {
+	c.hooks.Replica = append(c.hooks.Replica, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `replica.Intercept(f(g(h())))`.
+func (c *ReplicaClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Replica = append(c.inters.Replica, interceptors...)
+}
+
+// Create returns a builder for creating a Replica entity.
+func (c *ReplicaClient) Create() *ReplicaCreate {
+	mutation := newReplicaMutation(c.config, OpCreate)
+	return &ReplicaCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Replica entities.
+func (c *ReplicaClient) CreateBulk(builders ...*ReplicaCreate) *ReplicaCreateBulk {
+	return &ReplicaCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReplicaClient) MapCreateBulk(slice any, setFunc func(*ReplicaCreate, int)) *ReplicaCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReplicaCreateBulk{err: fmt.Errorf("calling to ReplicaClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReplicaCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReplicaCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Replica.
+func (c *ReplicaClient) Update() *ReplicaUpdate {
+	mutation := newReplicaMutation(c.config, OpUpdate)
+	return &ReplicaUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReplicaClient) UpdateOne(_m *Replica) *ReplicaUpdateOne {
+	mutation := newReplicaMutation(c.config, OpUpdateOne, withReplica(_m))
+	return &ReplicaUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReplicaClient) UpdateOneID(id int64) *ReplicaUpdateOne {
+	mutation := newReplicaMutation(c.config, OpUpdateOne, withReplicaID(id))
+	return &ReplicaUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Replica.
+func (c *ReplicaClient) Delete() *ReplicaDelete {
+	mutation := newReplicaMutation(c.config, OpDelete)
+	return &ReplicaDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReplicaClient) DeleteOne(_m *Replica) *ReplicaDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReplicaClient) DeleteOneID(id int64) *ReplicaDeleteOne {
+	builder := c.Delete().Where(replica.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReplicaDeleteOne{builder}
+}
+
+// Query returns a query builder for Replica.
+func (c *ReplicaClient) Query() *ReplicaQuery {
+	return &ReplicaQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReplica},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Replica entity by its id.
+func (c *ReplicaClient) Get(ctx context.Context, id int64) (*Replica, error) {
+	return c.Query().Where(replica.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReplicaClient) GetX(ctx context.Context, id int64) *Replica {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ReplicaClient) Hooks() []Hook {
+	return c.hooks.Replica
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReplicaClient) Interceptors() []Interceptor {
+	return c.inters.Replica
+}
+
+func (c *ReplicaClient) mutate(ctx context.Context, m *ReplicaMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReplicaCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReplicaUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReplicaUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReplicaDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Replica mutation op: %q", m.Op())
 	}
 }
 
@@ -5171,16 +5453,16 @@ func (c *WarehouseLevelClient) mutate(ctx context.Context, m *WarehouseLevelMuta
 type (
 	hooks struct {
 		Activity, BundleComponent, CatalogImport, ChannelLevel, Connection, Facility,
-		FeedHorizon, HeldLevel, HeldReport, IdempotencyKey, ImportProblem, Listing,
-		LocationLink, Merchant, PartitionShare, PartitionStrategy, PlanMark, Product,
-		RunProblem, Schedule, Store, StoreLimit, StoreLocation, SyncRun, Token,
-		Warehouse, WarehouseLevel []ent.Hook
+		FeedHorizon, HeldLevel, HeldReport, IdempotencyKey, ImportProblem, Lease,
+		Listing, LocationLink, Merchant, PartitionShare, PartitionStrategy, PlanMark,
+		Product, Replica, RunProblem, Schedule, Store, StoreLimit, StoreLocation,
+		SyncRun, Token, Warehouse, WarehouseLevel []ent.Hook
 	}
 	inters struct {
 		Activity, BundleComponent, CatalogImport, ChannelLevel, Connection, Facility,
-		FeedHorizon, HeldLevel, HeldReport, IdempotencyKey, ImportProblem, Listing,
-		LocationLink, Merchant, PartitionShare, PartitionStrategy, PlanMark, Product,
-		RunProblem, Schedule, Store, StoreLimit, StoreLocation, SyncRun, Token,
-		Warehouse, WarehouseLevel []ent.Interceptor
+		FeedHorizon, HeldLevel, HeldReport, IdempotencyKey, ImportProblem, Lease,
+		Listing, LocationLink, Merchant, PartitionShare, PartitionStrategy, PlanMark,
+		Product, Replica, RunProblem, Schedule, Store, StoreLimit, StoreLocation,
+		SyncRun, Token, Warehouse, WarehouseLevel []ent.Interceptor
 	}
 )

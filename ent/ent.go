@@ -18,6 +18,7 @@ import (
 	"stockbridge/ent/heldreport"
 	"stockbridge/ent/idempotencykey"
 	"stockbridge/ent/importproblem"
+	"stockbridge/ent/lease"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -25,6 +26,7 @@ import (
 	"stockbridge/ent/partitionstrategy"
 	"stockbridge/ent/planmark"
 	"stockbridge/ent/product"
+	"stockbridge/ent/replica"
 	"stockbridge/ent/runproblem"
 	"stockbridge/ent/schedule"
 	"stockbridge/ent/store"
@@ -110,6 +112,7 @@ func checkColumn(t, c string) error {
 			heldreport.Table:        heldreport.ValidColumn,
 			idempotencykey.Table:    idempotencykey.ValidColumn,
 			importproblem.Table:     importproblem.ValidColumn,
+			lease.Table:             lease.ValidColumn,
 			listing.Table:           listing.ValidColumn,
 			locationlink.Table:      locationlink.ValidColumn,
 			merchant.Table:          merchant.ValidColumn,
@@ -117,6 +120,7 @@ func checkColumn(t, c string) error {
 			partitionstrategy.Table: partitionstrategy.ValidColumn,
 			planmark.Table:          planmark.ValidColumn,
 			product.Table:           product.ValidColumn,
+			replica.Table:           replica.ValidColumn,
 			runproblem.Table:        runproblem.ValidColumn,
 			schedule.Table:          schedule.ValidColumn,
 			store.Table:             store.ValidColumn,

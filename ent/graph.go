@@ -525,6 +525,11 @@ func (_m *ImportProblem) CatalogImport(ctx context.Context) (*CatalogImport, err
 }
 
 // Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *LeaseQuery) Collect(ctx context.Context, selection ast.SelectionSet) *LeaseQuery {
+	return _q
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
 func (_q *ListingQuery) Collect(ctx context.Context, selection ast.SelectionSet) *ListingQuery {
 	for _, f := range graphql.CollectFields(graphql.GetOperationContext(ctx), selection, []string{"Listing", "Node"}) {
 		switch f.Name {
@@ -851,6 +856,11 @@ func (_m *Product) Listings(ctx context.Context) ([]*Listing, error) {
 		got, err = _m.QueryListings().Order(Asc("id")).All(ctx)
 	}
 	return got, err
+}
+
+// Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.
+func (_q *ReplicaQuery) Collect(ctx context.Context, selection ast.SelectionSet) *ReplicaQuery {
+	return _q
 }
 
 // Collect makes the query load, with one statement each, the edges that the selection asks for, at every depth.

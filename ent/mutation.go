@@ -18,6 +18,7 @@ import (
 	"stockbridge/ent/heldreport"
 	"stockbridge/ent/idempotencykey"
 	"stockbridge/ent/importproblem"
+	"stockbridge/ent/lease"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -26,6 +27,7 @@ import (
 	"stockbridge/ent/planmark"
 	"stockbridge/ent/predicate"
 	"stockbridge/ent/product"
+	"stockbridge/ent/replica"
 	"stockbridge/ent/runproblem"
 	"stockbridge/ent/schedule"
 	"stockbridge/ent/schema/enum"
@@ -63,6 +65,7 @@ const (
 	TypeHeldReport        = "HeldReport"
 	TypeIdempotencyKey    = "IdempotencyKey"
 	TypeImportProblem     = "ImportProblem"
+	TypeLease             = "Lease"
 	TypeListing           = "Listing"
 	TypeLocationLink      = "LocationLink"
 	TypeMerchant          = "Merchant"
@@ -70,6 +73,7 @@ const (
 	TypePartitionStrategy = "PartitionStrategy"
 	TypePlanMark          = "PlanMark"
 	TypeProduct           = "Product"
+	TypeReplica           = "Replica"
 	TypeRunProblem        = "RunProblem"
 	TypeSchedule          = "Schedule"
 	TypeStore             = "Store"
@@ -2281,6 +2285,8 @@ type CatalogImportMutation struct {
 	error_code      *string
 	created_at      *time.Time
 	finished_at     *time.Time
+	replica_id      *int64
+	addreplica_id   *int64
 	rows            *int64
 	addrows         *int64
 	created         *int64
@@ -2805,6 +2811,76 @@ func (m *CatalogImportMutation) ResetFinishedAt() {
 	delete(m.clearedFields, catalogimport.FieldFinishedAt)
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (m *CatalogImportMutation) SetReplicaID(i int64) {
+	m.replica_id = &i
+	m.addreplica_id = nil
+}
+
+// ReplicaID returns the value of the "replica_id" field in the mutation.
+func (m *CatalogImportMutation) ReplicaID() (r int64, exists bool) {
+	v := m.replica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReplicaID returns the old "replica_id" field's value of the CatalogImport entity.
+// If the CatalogImport object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CatalogImportMutation) OldReplicaID(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReplicaID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReplicaID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReplicaID: %w", err)
+	}
+	return oldValue.ReplicaID, nil
+}
+
+// AddReplicaID adds i to the "replica_id" field.
+func (m *CatalogImportMutation) AddReplicaID(i int64) {
+	if m.addreplica_id != nil {
+		*m.addreplica_id += i
+	} else {
+		m.addreplica_id = &i
+	}
+}
+
+// AddedReplicaID returns the value that was added to the "replica_id" field in this mutation.
+func (m *CatalogImportMutation) AddedReplicaID() (r int64, exists bool) {
+	v := m.addreplica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearReplicaID clears the value of the "replica_id" field.
+func (m *CatalogImportMutation) ClearReplicaID() {
+	m.replica_id = nil
+	m.addreplica_id = nil
+	m.clearedFields[catalogimport.FieldReplicaID] = struct{}{}
+}
+
+// ReplicaIDCleared returns if the "replica_id" field was cleared in this mutation.
+func (m *CatalogImportMutation) ReplicaIDCleared() bool {
+	_, ok := m.clearedFields[catalogimport.FieldReplicaID]
+	return ok
+}
+
+// ResetReplicaID resets all changes to the "replica_id" field.
+func (m *CatalogImportMutation) ResetReplicaID() {
+	m.replica_id = nil
+	m.addreplica_id = nil
+	delete(m.clearedFields, catalogimport.FieldReplicaID)
+}
+
 // SetRows sets the "rows" field.
 func (m *CatalogImportMutation) SetRows(i int64) {
 	m.rows = &i
@@ -3200,7 +3276,7 @@ func (m *CatalogImportMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *CatalogImportMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 16)
 	if m.merchant != nil {
 		fields = append(fields, catalogimport.FieldMerchantID)
 	}
@@ -3230,6 +3306,9 @@ func (m *CatalogImportMutation) Fields() []string {
 	}
 	if m.finished_at != nil {
 		fields = append(fields, catalogimport.FieldFinishedAt)
+	}
+	if m.replica_id != nil {
+		fields = append(fields, catalogimport.FieldReplicaID)
 	}
 	if m.rows != nil {
 		fields = append(fields, catalogimport.FieldRows)
@@ -3274,6 +3353,8 @@ func (m *CatalogImportMutation) Field(name string) (ent.Value, bool) {
 		return m.CreatedAt()
 	case catalogimport.FieldFinishedAt:
 		return m.FinishedAt()
+	case catalogimport.FieldReplicaID:
+		return m.ReplicaID()
 	case catalogimport.FieldRows:
 		return m.Rows()
 	case catalogimport.FieldCreated:
@@ -3313,6 +3394,8 @@ func (m *CatalogImportMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldCreatedAt(ctx)
 	case catalogimport.FieldFinishedAt:
 		return m.OldFinishedAt(ctx)
+	case catalogimport.FieldReplicaID:
+		return m.OldReplicaID(ctx)
 	case catalogimport.FieldRows:
 		return m.OldRows(ctx)
 	case catalogimport.FieldCreated:
@@ -3402,6 +3485,13 @@ func (m *CatalogImportMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetFinishedAt(v)
 		return nil
+	case catalogimport.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReplicaID(v)
+		return nil
 	case catalogimport.FieldRows:
 		v, ok := value.(int64)
 		if !ok {
@@ -3445,6 +3535,9 @@ func (m *CatalogImportMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *CatalogImportMutation) AddedFields() []string {
 	var fields []string
+	if m.addreplica_id != nil {
+		fields = append(fields, catalogimport.FieldReplicaID)
+	}
 	if m.addrows != nil {
 		fields = append(fields, catalogimport.FieldRows)
 	}
@@ -3468,6 +3561,8 @@ func (m *CatalogImportMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *CatalogImportMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case catalogimport.FieldReplicaID:
+		return m.AddedReplicaID()
 	case catalogimport.FieldRows:
 		return m.AddedRows()
 	case catalogimport.FieldCreated:
@@ -3487,6 +3582,13 @@ func (m *CatalogImportMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *CatalogImportMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case catalogimport.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddReplicaID(v)
+		return nil
 	case catalogimport.FieldRows:
 		v, ok := value.(int64)
 		if !ok {
@@ -3539,6 +3641,9 @@ func (m *CatalogImportMutation) ClearedFields() []string {
 	if m.FieldCleared(catalogimport.FieldFinishedAt) {
 		fields = append(fields, catalogimport.FieldFinishedAt)
 	}
+	if m.FieldCleared(catalogimport.FieldReplicaID) {
+		fields = append(fields, catalogimport.FieldReplicaID)
+	}
 	return fields
 }
 
@@ -3561,6 +3666,9 @@ func (m *CatalogImportMutation) ClearField(name string) error {
 		return nil
 	case catalogimport.FieldFinishedAt:
 		m.ClearFinishedAt()
+		return nil
+	case catalogimport.FieldReplicaID:
+		m.ClearReplicaID()
 		return nil
 	}
 	return fmt.Errorf("unknown CatalogImport nullable field %s", name)
@@ -3599,6 +3707,9 @@ func (m *CatalogImportMutation) ResetField(name string) error {
 		return nil
 	case catalogimport.FieldFinishedAt:
 		m.ResetFinishedAt()
+		return nil
+	case catalogimport.FieldReplicaID:
+		m.ResetReplicaID()
 		return nil
 	case catalogimport.FieldRows:
 		m.ResetRows()
@@ -11054,6 +11165,635 @@ func (m *ImportProblemMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown ImportProblem edge %s", name)
 }
 
+// LeaseMutation represents an operation that mutates the Lease nodes in the graph.
+type LeaseMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int64
+	kind          *int
+	addkind       *int
+	key           *int64
+	addkey        *int64
+	epoch         *int64
+	addepoch      *int64
+	replica_id    *int64
+	addreplica_id *int64
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Lease, error)
+	predicates    []predicate.Lease
+}
+
+var _ ent.Mutation = (*LeaseMutation)(nil)
+
+// leaseOption allows management of the mutation configuration using functional options.
+type leaseOption func(*LeaseMutation)
+
+// newLeaseMutation creates new mutation for the Lease entity.
+func newLeaseMutation(c config, op Op, opts ...leaseOption) *LeaseMutation {
+	m := &LeaseMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeLease,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withLeaseID sets the ID field of the mutation.
+func withLeaseID(id int64) leaseOption {
+	return func(m *LeaseMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Lease
+		)
+		m.oldValue = func(ctx context.Context) (*Lease, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Lease.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withLease sets the old Lease of the mutation.
+func withLease(node *Lease) leaseOption {
+	return func(m *LeaseMutation) {
+		m.oldValue = func(context.Context) (*Lease, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m LeaseMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m LeaseMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Lease entities.
+func (m *LeaseMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *LeaseMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *LeaseMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Lease.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetKind sets the "kind" field.
+func (m *LeaseMutation) SetKind(i int) {
+	m.kind = &i
+	m.addkind = nil
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *LeaseMutation) Kind() (r int, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the Lease entity.
+// If the Lease object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaseMutation) OldKind(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// AddKind adds i to the "kind" field.
+func (m *LeaseMutation) AddKind(i int) {
+	if m.addkind != nil {
+		*m.addkind += i
+	} else {
+		m.addkind = &i
+	}
+}
+
+// AddedKind returns the value that was added to the "kind" field in this mutation.
+func (m *LeaseMutation) AddedKind() (r int, exists bool) {
+	v := m.addkind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *LeaseMutation) ResetKind() {
+	m.kind = nil
+	m.addkind = nil
+}
+
+// SetKey sets the "key" field.
+func (m *LeaseMutation) SetKey(i int64) {
+	m.key = &i
+	m.addkey = nil
+}
+
+// Key returns the value of the "key" field in the mutation.
+func (m *LeaseMutation) Key() (r int64, exists bool) {
+	v := m.key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKey returns the old "key" field's value of the Lease entity.
+// If the Lease object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaseMutation) OldKey(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKey: %w", err)
+	}
+	return oldValue.Key, nil
+}
+
+// AddKey adds i to the "key" field.
+func (m *LeaseMutation) AddKey(i int64) {
+	if m.addkey != nil {
+		*m.addkey += i
+	} else {
+		m.addkey = &i
+	}
+}
+
+// AddedKey returns the value that was added to the "key" field in this mutation.
+func (m *LeaseMutation) AddedKey() (r int64, exists bool) {
+	v := m.addkey
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetKey resets all changes to the "key" field.
+func (m *LeaseMutation) ResetKey() {
+	m.key = nil
+	m.addkey = nil
+}
+
+// SetEpoch sets the "epoch" field.
+func (m *LeaseMutation) SetEpoch(i int64) {
+	m.epoch = &i
+	m.addepoch = nil
+}
+
+// Epoch returns the value of the "epoch" field in the mutation.
+func (m *LeaseMutation) Epoch() (r int64, exists bool) {
+	v := m.epoch
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEpoch returns the old "epoch" field's value of the Lease entity.
+// If the Lease object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaseMutation) OldEpoch(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEpoch is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEpoch requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEpoch: %w", err)
+	}
+	return oldValue.Epoch, nil
+}
+
+// AddEpoch adds i to the "epoch" field.
+func (m *LeaseMutation) AddEpoch(i int64) {
+	if m.addepoch != nil {
+		*m.addepoch += i
+	} else {
+		m.addepoch = &i
+	}
+}
+
+// AddedEpoch returns the value that was added to the "epoch" field in this mutation.
+func (m *LeaseMutation) AddedEpoch() (r int64, exists bool) {
+	v := m.addepoch
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetEpoch resets all changes to the "epoch" field.
+func (m *LeaseMutation) ResetEpoch() {
+	m.epoch = nil
+	m.addepoch = nil
+}
+
+// SetReplicaID sets the "replica_id" field.
+func (m *LeaseMutation) SetReplicaID(i int64) {
+	m.replica_id = &i
+	m.addreplica_id = nil
+}
+
+// ReplicaID returns the value of the "replica_id" field in the mutation.
+func (m *LeaseMutation) ReplicaID() (r int64, exists bool) {
+	v := m.replica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReplicaID returns the old "replica_id" field's value of the Lease entity.
+// If the Lease object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LeaseMutation) OldReplicaID(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReplicaID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReplicaID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReplicaID: %w", err)
+	}
+	return oldValue.ReplicaID, nil
+}
+
+// AddReplicaID adds i to the "replica_id" field.
+func (m *LeaseMutation) AddReplicaID(i int64) {
+	if m.addreplica_id != nil {
+		*m.addreplica_id += i
+	} else {
+		m.addreplica_id = &i
+	}
+}
+
+// AddedReplicaID returns the value that was added to the "replica_id" field in this mutation.
+func (m *LeaseMutation) AddedReplicaID() (r int64, exists bool) {
+	v := m.addreplica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetReplicaID resets all changes to the "replica_id" field.
+func (m *LeaseMutation) ResetReplicaID() {
+	m.replica_id = nil
+	m.addreplica_id = nil
+}
+
+// Where appends a list predicates to the LeaseMutation builder.
+func (m *LeaseMutation) Where(ps ...predicate.Lease) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the LeaseMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *LeaseMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Lease, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *LeaseMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *LeaseMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Lease).
+func (m *LeaseMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *LeaseMutation) Fields() []string {
+	fields := make([]string, 0, 4)
+	if m.kind != nil {
+		fields = append(fields, lease.FieldKind)
+	}
+	if m.key != nil {
+		fields = append(fields, lease.FieldKey)
+	}
+	if m.epoch != nil {
+		fields = append(fields, lease.FieldEpoch)
+	}
+	if m.replica_id != nil {
+		fields = append(fields, lease.FieldReplicaID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *LeaseMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case lease.FieldKind:
+		return m.Kind()
+	case lease.FieldKey:
+		return m.Key()
+	case lease.FieldEpoch:
+		return m.Epoch()
+	case lease.FieldReplicaID:
+		return m.ReplicaID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *LeaseMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case lease.FieldKind:
+		return m.OldKind(ctx)
+	case lease.FieldKey:
+		return m.OldKey(ctx)
+	case lease.FieldEpoch:
+		return m.OldEpoch(ctx)
+	case lease.FieldReplicaID:
+		return m.OldReplicaID(ctx)
+	}
+	return nil, fmt.Errorf("unknown Lease field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LeaseMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case lease.FieldKind:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case lease.FieldKey:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKey(v)
+		return nil
+	case lease.FieldEpoch:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEpoch(v)
+		return nil
+	case lease.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReplicaID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Lease field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *LeaseMutation) AddedFields() []string {
+	var fields []string
+	if m.addkind != nil {
+		fields = append(fields, lease.FieldKind)
+	}
+	if m.addkey != nil {
+		fields = append(fields, lease.FieldKey)
+	}
+	if m.addepoch != nil {
+		fields = append(fields, lease.FieldEpoch)
+	}
+	if m.addreplica_id != nil {
+		fields = append(fields, lease.FieldReplicaID)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *LeaseMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case lease.FieldKind:
+		return m.AddedKind()
+	case lease.FieldKey:
+		return m.AddedKey()
+	case lease.FieldEpoch:
+		return m.AddedEpoch()
+	case lease.FieldReplicaID:
+		return m.AddedReplicaID()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LeaseMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case lease.FieldKind:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddKind(v)
+		return nil
+	case lease.FieldKey:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddKey(v)
+		return nil
+	case lease.FieldEpoch:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEpoch(v)
+		return nil
+	case lease.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddReplicaID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Lease numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *LeaseMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *LeaseMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *LeaseMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Lease nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *LeaseMutation) ResetField(name string) error {
+	switch name {
+	case lease.FieldKind:
+		m.ResetKind()
+		return nil
+	case lease.FieldKey:
+		m.ResetKey()
+		return nil
+	case lease.FieldEpoch:
+		m.ResetEpoch()
+		return nil
+	case lease.FieldReplicaID:
+		m.ResetReplicaID()
+		return nil
+	}
+	return fmt.Errorf("unknown Lease field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *LeaseMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *LeaseMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *LeaseMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *LeaseMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *LeaseMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *LeaseMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *LeaseMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Lease unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *LeaseMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Lease edge %s", name)
+}
+
 // ListingMutation represents an operation that mutates the Listing nodes in the graph.
 type ListingMutation struct {
 	config
@@ -15955,6 +16695,8 @@ type PlanMarkMutation struct {
 	sku             *string
 	warehouse_id    *int64
 	addwarehouse_id *int64
+	replica_id      *int64
+	addreplica_id   *int64
 	clearedFields   map[string]struct{}
 	merchant        *int64
 	clearedmerchant bool
@@ -16209,6 +16951,76 @@ func (m *PlanMarkMutation) ResetWarehouseID() {
 	delete(m.clearedFields, planmark.FieldWarehouseID)
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (m *PlanMarkMutation) SetReplicaID(i int64) {
+	m.replica_id = &i
+	m.addreplica_id = nil
+}
+
+// ReplicaID returns the value of the "replica_id" field in the mutation.
+func (m *PlanMarkMutation) ReplicaID() (r int64, exists bool) {
+	v := m.replica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReplicaID returns the old "replica_id" field's value of the PlanMark entity.
+// If the PlanMark object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PlanMarkMutation) OldReplicaID(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReplicaID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReplicaID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReplicaID: %w", err)
+	}
+	return oldValue.ReplicaID, nil
+}
+
+// AddReplicaID adds i to the "replica_id" field.
+func (m *PlanMarkMutation) AddReplicaID(i int64) {
+	if m.addreplica_id != nil {
+		*m.addreplica_id += i
+	} else {
+		m.addreplica_id = &i
+	}
+}
+
+// AddedReplicaID returns the value that was added to the "replica_id" field in this mutation.
+func (m *PlanMarkMutation) AddedReplicaID() (r int64, exists bool) {
+	v := m.addreplica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearReplicaID clears the value of the "replica_id" field.
+func (m *PlanMarkMutation) ClearReplicaID() {
+	m.replica_id = nil
+	m.addreplica_id = nil
+	m.clearedFields[planmark.FieldReplicaID] = struct{}{}
+}
+
+// ReplicaIDCleared returns if the "replica_id" field was cleared in this mutation.
+func (m *PlanMarkMutation) ReplicaIDCleared() bool {
+	_, ok := m.clearedFields[planmark.FieldReplicaID]
+	return ok
+}
+
+// ResetReplicaID resets all changes to the "replica_id" field.
+func (m *PlanMarkMutation) ResetReplicaID() {
+	m.replica_id = nil
+	m.addreplica_id = nil
+	delete(m.clearedFields, planmark.FieldReplicaID)
+}
+
 // ClearMerchant clears the "merchant" edge to the Merchant entity.
 func (m *PlanMarkMutation) ClearMerchant() {
 	m.clearedmerchant = true
@@ -16270,7 +17082,7 @@ func (m *PlanMarkMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PlanMarkMutation) Fields() []string {
-	fields := make([]string, 0, 3)
+	fields := make([]string, 0, 4)
 	if m.merchant != nil {
 		fields = append(fields, planmark.FieldMerchantID)
 	}
@@ -16279,6 +17091,9 @@ func (m *PlanMarkMutation) Fields() []string {
 	}
 	if m.warehouse_id != nil {
 		fields = append(fields, planmark.FieldWarehouseID)
+	}
+	if m.replica_id != nil {
+		fields = append(fields, planmark.FieldReplicaID)
 	}
 	return fields
 }
@@ -16294,6 +17109,8 @@ func (m *PlanMarkMutation) Field(name string) (ent.Value, bool) {
 		return m.Sku()
 	case planmark.FieldWarehouseID:
 		return m.WarehouseID()
+	case planmark.FieldReplicaID:
+		return m.ReplicaID()
 	}
 	return nil, false
 }
@@ -16309,6 +17126,8 @@ func (m *PlanMarkMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldSku(ctx)
 	case planmark.FieldWarehouseID:
 		return m.OldWarehouseID(ctx)
+	case planmark.FieldReplicaID:
+		return m.OldReplicaID(ctx)
 	}
 	return nil, fmt.Errorf("unknown PlanMark field %s", name)
 }
@@ -16339,6 +17158,13 @@ func (m *PlanMarkMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetWarehouseID(v)
 		return nil
+	case planmark.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReplicaID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown PlanMark field %s", name)
 }
@@ -16350,6 +17176,9 @@ func (m *PlanMarkMutation) AddedFields() []string {
 	if m.addwarehouse_id != nil {
 		fields = append(fields, planmark.FieldWarehouseID)
 	}
+	if m.addreplica_id != nil {
+		fields = append(fields, planmark.FieldReplicaID)
+	}
 	return fields
 }
 
@@ -16360,6 +17189,8 @@ func (m *PlanMarkMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case planmark.FieldWarehouseID:
 		return m.AddedWarehouseID()
+	case planmark.FieldReplicaID:
+		return m.AddedReplicaID()
 	}
 	return nil, false
 }
@@ -16376,6 +17207,13 @@ func (m *PlanMarkMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddWarehouseID(v)
 		return nil
+	case planmark.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddReplicaID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown PlanMark numeric field %s", name)
 }
@@ -16386,6 +17224,9 @@ func (m *PlanMarkMutation) ClearedFields() []string {
 	var fields []string
 	if m.FieldCleared(planmark.FieldWarehouseID) {
 		fields = append(fields, planmark.FieldWarehouseID)
+	}
+	if m.FieldCleared(planmark.FieldReplicaID) {
+		fields = append(fields, planmark.FieldReplicaID)
 	}
 	return fields
 }
@@ -16404,6 +17245,9 @@ func (m *PlanMarkMutation) ClearField(name string) error {
 	case planmark.FieldWarehouseID:
 		m.ClearWarehouseID()
 		return nil
+	case planmark.FieldReplicaID:
+		m.ClearReplicaID()
+		return nil
 	}
 	return fmt.Errorf("unknown PlanMark nullable field %s", name)
 }
@@ -16420,6 +17264,9 @@ func (m *PlanMarkMutation) ResetField(name string) error {
 		return nil
 	case planmark.FieldWarehouseID:
 		m.ResetWarehouseID()
+		return nil
+	case planmark.FieldReplicaID:
+		m.ResetReplicaID()
 		return nil
 	}
 	return fmt.Errorf("unknown PlanMark field %s", name)
@@ -17589,6 +18436,392 @@ func (m *ProductMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Product edge %s", name)
+}
+
+// ReplicaMutation represents an operation that mutates the Replica nodes in the graph.
+type ReplicaMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int64
+	version       *string
+	started_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Replica, error)
+	predicates    []predicate.Replica
+}
+
+var _ ent.Mutation = (*ReplicaMutation)(nil)
+
+// replicaOption allows management of the mutation configuration using functional options.
+type replicaOption func(*ReplicaMutation)
+
+// newReplicaMutation creates new mutation for the Replica entity.
+func newReplicaMutation(c config, op Op, opts ...replicaOption) *ReplicaMutation {
+	m := &ReplicaMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeReplica,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withReplicaID sets the ID field of the mutation.
+func withReplicaID(id int64) replicaOption {
+	return func(m *ReplicaMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Replica
+		)
+		m.oldValue = func(ctx context.Context) (*Replica, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Replica.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withReplica sets the old Replica of the mutation.
+func withReplica(node *Replica) replicaOption {
+	return func(m *ReplicaMutation) {
+		m.oldValue = func(context.Context) (*Replica, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ReplicaMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ReplicaMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Replica entities.
+func (m *ReplicaMutation) SetID(id int64) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ReplicaMutation) ID() (id int64, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ReplicaMutation) IDs(ctx context.Context) ([]int64, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int64{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Replica.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetVersion sets the "version" field.
+func (m *ReplicaMutation) SetVersion(s string) {
+	m.version = &s
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *ReplicaMutation) Version() (r string, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Replica entity.
+// If the Replica object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReplicaMutation) OldVersion(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *ReplicaMutation) ResetVersion() {
+	m.version = nil
+}
+
+// SetStartedAt sets the "started_at" field.
+func (m *ReplicaMutation) SetStartedAt(t time.Time) {
+	m.started_at = &t
+}
+
+// StartedAt returns the value of the "started_at" field in the mutation.
+func (m *ReplicaMutation) StartedAt() (r time.Time, exists bool) {
+	v := m.started_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartedAt returns the old "started_at" field's value of the Replica entity.
+// If the Replica object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReplicaMutation) OldStartedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartedAt: %w", err)
+	}
+	return oldValue.StartedAt, nil
+}
+
+// ResetStartedAt resets all changes to the "started_at" field.
+func (m *ReplicaMutation) ResetStartedAt() {
+	m.started_at = nil
+}
+
+// Where appends a list predicates to the ReplicaMutation builder.
+func (m *ReplicaMutation) Where(ps ...predicate.Replica) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ReplicaMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ReplicaMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Replica, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ReplicaMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ReplicaMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Replica).
+func (m *ReplicaMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ReplicaMutation) Fields() []string {
+	fields := make([]string, 0, 2)
+	if m.version != nil {
+		fields = append(fields, replica.FieldVersion)
+	}
+	if m.started_at != nil {
+		fields = append(fields, replica.FieldStartedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ReplicaMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case replica.FieldVersion:
+		return m.Version()
+	case replica.FieldStartedAt:
+		return m.StartedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ReplicaMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case replica.FieldVersion:
+		return m.OldVersion(ctx)
+	case replica.FieldStartedAt:
+		return m.OldStartedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Replica field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReplicaMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case replica.FieldVersion:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case replica.FieldStartedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Replica field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ReplicaMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ReplicaMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReplicaMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Replica numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ReplicaMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ReplicaMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ReplicaMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Replica nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ReplicaMutation) ResetField(name string) error {
+	switch name {
+	case replica.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case replica.FieldStartedAt:
+		m.ResetStartedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Replica field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ReplicaMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ReplicaMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ReplicaMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ReplicaMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ReplicaMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ReplicaMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ReplicaMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Replica unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ReplicaMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Replica edge %s", name)
 }
 
 // RunProblemMutation represents an operation that mutates the RunProblem nodes in the graph.
@@ -21946,6 +23179,8 @@ type SyncRunMutation struct {
 	cancel_requested  *bool
 	error             *string
 	error_code        *string
+	replica_id        *int64
+	addreplica_id     *int64
 	reported          *int64
 	addreported       *int64
 	changed           *int64
@@ -22562,6 +23797,76 @@ func (m *SyncRunMutation) ResetErrorCode() {
 	delete(m.clearedFields, syncrun.FieldErrorCode)
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (m *SyncRunMutation) SetReplicaID(i int64) {
+	m.replica_id = &i
+	m.addreplica_id = nil
+}
+
+// ReplicaID returns the value of the "replica_id" field in the mutation.
+func (m *SyncRunMutation) ReplicaID() (r int64, exists bool) {
+	v := m.replica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReplicaID returns the old "replica_id" field's value of the SyncRun entity.
+// If the SyncRun object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SyncRunMutation) OldReplicaID(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReplicaID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReplicaID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReplicaID: %w", err)
+	}
+	return oldValue.ReplicaID, nil
+}
+
+// AddReplicaID adds i to the "replica_id" field.
+func (m *SyncRunMutation) AddReplicaID(i int64) {
+	if m.addreplica_id != nil {
+		*m.addreplica_id += i
+	} else {
+		m.addreplica_id = &i
+	}
+}
+
+// AddedReplicaID returns the value that was added to the "replica_id" field in this mutation.
+func (m *SyncRunMutation) AddedReplicaID() (r int64, exists bool) {
+	v := m.addreplica_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearReplicaID clears the value of the "replica_id" field.
+func (m *SyncRunMutation) ClearReplicaID() {
+	m.replica_id = nil
+	m.addreplica_id = nil
+	m.clearedFields[syncrun.FieldReplicaID] = struct{}{}
+}
+
+// ReplicaIDCleared returns if the "replica_id" field was cleared in this mutation.
+func (m *SyncRunMutation) ReplicaIDCleared() bool {
+	_, ok := m.clearedFields[syncrun.FieldReplicaID]
+	return ok
+}
+
+// ResetReplicaID resets all changes to the "replica_id" field.
+func (m *SyncRunMutation) ResetReplicaID() {
+	m.replica_id = nil
+	m.addreplica_id = nil
+	delete(m.clearedFields, syncrun.FieldReplicaID)
+}
+
 // SetReported sets the "reported" field.
 func (m *SyncRunMutation) SetReported(i int64) {
 	m.reported = &i
@@ -23154,7 +24459,7 @@ func (m *SyncRunMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SyncRunMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 22)
 	if m.merchant != nil {
 		fields = append(fields, syncrun.FieldMerchantID)
 	}
@@ -23190,6 +24495,9 @@ func (m *SyncRunMutation) Fields() []string {
 	}
 	if m.error_code != nil {
 		fields = append(fields, syncrun.FieldErrorCode)
+	}
+	if m.replica_id != nil {
+		fields = append(fields, syncrun.FieldReplicaID)
 	}
 	if m.reported != nil {
 		fields = append(fields, syncrun.FieldReported)
@@ -23250,6 +24558,8 @@ func (m *SyncRunMutation) Field(name string) (ent.Value, bool) {
 		return m.Error()
 	case syncrun.FieldErrorCode:
 		return m.ErrorCode()
+	case syncrun.FieldReplicaID:
+		return m.ReplicaID()
 	case syncrun.FieldReported:
 		return m.Reported()
 	case syncrun.FieldChanged:
@@ -23301,6 +24611,8 @@ func (m *SyncRunMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldError(ctx)
 	case syncrun.FieldErrorCode:
 		return m.OldErrorCode(ctx)
+	case syncrun.FieldReplicaID:
+		return m.OldReplicaID(ctx)
 	case syncrun.FieldReported:
 		return m.OldReported(ctx)
 	case syncrun.FieldChanged:
@@ -23412,6 +24724,13 @@ func (m *SyncRunMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetErrorCode(v)
 		return nil
+	case syncrun.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReplicaID(v)
+		return nil
 	case syncrun.FieldReported:
 		v, ok := value.(int64)
 		if !ok {
@@ -23483,6 +24802,9 @@ func (m *SyncRunMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *SyncRunMutation) AddedFields() []string {
 	var fields []string
+	if m.addreplica_id != nil {
+		fields = append(fields, syncrun.FieldReplicaID)
+	}
 	if m.addreported != nil {
 		fields = append(fields, syncrun.FieldReported)
 	}
@@ -23518,6 +24840,8 @@ func (m *SyncRunMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *SyncRunMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case syncrun.FieldReplicaID:
+		return m.AddedReplicaID()
 	case syncrun.FieldReported:
 		return m.AddedReported()
 	case syncrun.FieldChanged:
@@ -23545,6 +24869,13 @@ func (m *SyncRunMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *SyncRunMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case syncrun.FieldReplicaID:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddReplicaID(v)
+		return nil
 	case syncrun.FieldReported:
 		v, ok := value.(int64)
 		if !ok {
@@ -23628,6 +24959,9 @@ func (m *SyncRunMutation) ClearedFields() []string {
 	if m.FieldCleared(syncrun.FieldErrorCode) {
 		fields = append(fields, syncrun.FieldErrorCode)
 	}
+	if m.FieldCleared(syncrun.FieldReplicaID) {
+		fields = append(fields, syncrun.FieldReplicaID)
+	}
 	return fields
 }
 
@@ -23653,6 +24987,9 @@ func (m *SyncRunMutation) ClearField(name string) error {
 		return nil
 	case syncrun.FieldErrorCode:
 		m.ClearErrorCode()
+		return nil
+	case syncrun.FieldReplicaID:
+		m.ClearReplicaID()
 		return nil
 	}
 	return fmt.Errorf("unknown SyncRun nullable field %s", name)
@@ -23697,6 +25034,9 @@ func (m *SyncRunMutation) ResetField(name string) error {
 		return nil
 	case syncrun.FieldErrorCode:
 		m.ResetErrorCode()
+		return nil
+	case syncrun.FieldReplicaID:
+		m.ResetReplicaID()
 		return nil
 	case syncrun.FieldReported:
 		m.ResetReported()

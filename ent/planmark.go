@@ -23,6 +23,8 @@ type PlanMark struct {
 	Sku string `json:"sku,omitempty"`
 	// WarehouseID holds the value of the "warehouse_id" field.
 	WarehouseID *int64 `json:"warehouse_id,omitempty"`
+	// of the replica whose recording under way will meet it; none: whoever comes first
+	ReplicaID *int64 `json:"replica_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the PlanMarkQuery when eager-loading is set.
 	Edges        PlanMarkEdges `json:"edges"`
@@ -54,7 +56,7 @@ func (*PlanMark) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case planmark.FieldID, planmark.FieldMerchantID, planmark.FieldWarehouseID:
+		case planmark.FieldID, planmark.FieldMerchantID, planmark.FieldWarehouseID, planmark.FieldReplicaID:
 			values[i] = new(sql.NullInt64)
 		case planmark.FieldSku:
 			values[i] = new(sql.NullString)
@@ -97,6 +99,13 @@ func (_m *PlanMark) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.WarehouseID = new(int64)
 				*_m.WarehouseID = value.Int64
+			}
+		case planmark.FieldReplicaID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field replica_id", values[i])
+			} else if value.Valid {
+				_m.ReplicaID = new(int64)
+				*_m.ReplicaID = value.Int64
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -147,6 +156,11 @@ func (_m *PlanMark) String() string {
 	builder.WriteString(", ")
 	if v := _m.WarehouseID; v != nil {
 		builder.WriteString("warehouse_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ReplicaID; v != nil {
+		builder.WriteString("replica_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteByte(')')

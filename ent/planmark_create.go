@@ -54,6 +54,20 @@ func (_c *PlanMarkCreate) SetNillableWarehouseID(v *int64) *PlanMarkCreate {
 	return _c
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (_c *PlanMarkCreate) SetReplicaID(v int64) *PlanMarkCreate {
+	_c.mutation.SetReplicaID(v)
+	return _c
+}
+
+// SetNillableReplicaID sets the "replica_id" field if the given value is not nil.
+func (_c *PlanMarkCreate) SetNillableReplicaID(v *int64) *PlanMarkCreate {
+	if v != nil {
+		_c.SetReplicaID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *PlanMarkCreate) SetID(v int64) *PlanMarkCreate {
 	_c.mutation.SetID(v)
@@ -156,6 +170,10 @@ func (_c *PlanMarkCreate) createSpec() (*PlanMark, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.WarehouseID(); ok {
 		_spec.SetField(planmark.FieldWarehouseID, field.TypeInt64, value)
 		_node.WarehouseID = &value
+	}
+	if value, ok := _c.mutation.ReplicaID(); ok {
+		_spec.SetField(planmark.FieldReplicaID, field.TypeInt64, value)
+		_node.ReplicaID = &value
 	}
 	if nodes := _c.mutation.MerchantIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -27,6 +27,33 @@ func (_u *PlanMarkUpdate) Where(ps ...predicate.PlanMark) *PlanMarkUpdate {
 	return _u
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (_u *PlanMarkUpdate) SetReplicaID(v int64) *PlanMarkUpdate {
+	_u.mutation.ResetReplicaID()
+	_u.mutation.SetReplicaID(v)
+	return _u
+}
+
+// SetNillableReplicaID sets the "replica_id" field if the given value is not nil.
+func (_u *PlanMarkUpdate) SetNillableReplicaID(v *int64) *PlanMarkUpdate {
+	if v != nil {
+		_u.SetReplicaID(*v)
+	}
+	return _u
+}
+
+// AddReplicaID adds value to the "replica_id" field.
+func (_u *PlanMarkUpdate) AddReplicaID(v int64) *PlanMarkUpdate {
+	_u.mutation.AddReplicaID(v)
+	return _u
+}
+
+// ClearReplicaID clears the value of the "replica_id" field.
+func (_u *PlanMarkUpdate) ClearReplicaID() *PlanMarkUpdate {
+	_u.mutation.ClearReplicaID()
+	return _u
+}
+
 // Mutation returns the PlanMarkMutation object of the builder.
 func (_u *PlanMarkUpdate) Mutation() *PlanMarkMutation {
 	return _u.mutation
@@ -82,6 +109,15 @@ func (_u *PlanMarkUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.WarehouseIDCleared() {
 		_spec.ClearField(planmark.FieldWarehouseID, field.TypeInt64)
 	}
+	if value, ok := _u.mutation.ReplicaID(); ok {
+		_spec.SetField(planmark.FieldReplicaID, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReplicaID(); ok {
+		_spec.AddField(planmark.FieldReplicaID, field.TypeInt64, value)
+	}
+	if _u.mutation.ReplicaIDCleared() {
+		_spec.ClearField(planmark.FieldReplicaID, field.TypeInt64)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{planmark.Label}
@@ -100,6 +136,33 @@ type PlanMarkUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *PlanMarkMutation
+}
+
+// SetReplicaID sets the "replica_id" field.
+func (_u *PlanMarkUpdateOne) SetReplicaID(v int64) *PlanMarkUpdateOne {
+	_u.mutation.ResetReplicaID()
+	_u.mutation.SetReplicaID(v)
+	return _u
+}
+
+// SetNillableReplicaID sets the "replica_id" field if the given value is not nil.
+func (_u *PlanMarkUpdateOne) SetNillableReplicaID(v *int64) *PlanMarkUpdateOne {
+	if v != nil {
+		_u.SetReplicaID(*v)
+	}
+	return _u
+}
+
+// AddReplicaID adds value to the "replica_id" field.
+func (_u *PlanMarkUpdateOne) AddReplicaID(v int64) *PlanMarkUpdateOne {
+	_u.mutation.AddReplicaID(v)
+	return _u
+}
+
+// ClearReplicaID clears the value of the "replica_id" field.
+func (_u *PlanMarkUpdateOne) ClearReplicaID() *PlanMarkUpdateOne {
+	_u.mutation.ClearReplicaID()
+	return _u
 }
 
 // Mutation returns the PlanMarkMutation object of the builder.
@@ -186,6 +249,15 @@ func (_u *PlanMarkUpdateOne) sqlSave(ctx context.Context) (_node *PlanMark, err 
 	}
 	if _u.mutation.WarehouseIDCleared() {
 		_spec.ClearField(planmark.FieldWarehouseID, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.ReplicaID(); ok {
+		_spec.SetField(planmark.FieldReplicaID, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReplicaID(); ok {
+		_spec.AddField(planmark.FieldReplicaID, field.TypeInt64, value)
+	}
+	if _u.mutation.ReplicaIDCleared() {
+		_spec.ClearField(planmark.FieldReplicaID, field.TypeInt64)
 	}
 	_node = &PlanMark{config: _u.config}
 	_spec.Assign = _node.assignValues

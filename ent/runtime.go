@@ -19,6 +19,7 @@ import (
 	"stockbridge/ent/partitionstrategy"
 	"stockbridge/ent/planmark"
 	"stockbridge/ent/product"
+	"stockbridge/ent/replica"
 	"stockbridge/ent/runproblem"
 	"stockbridge/ent/schedule"
 	"stockbridge/ent/schema"
@@ -73,23 +74,23 @@ func init() {
 	// catalogimport.DefaultCreatedAt holds the default value on creation for the created_at field.
 	catalogimport.DefaultCreatedAt = catalogimportDescCreatedAt.Default.(func() time.Time)
 	// catalogimportDescRows is the schema descriptor for rows field.
-	catalogimportDescRows := catalogimportFields[9].Descriptor()
+	catalogimportDescRows := catalogimportFields[10].Descriptor()
 	// catalogimport.DefaultRows holds the default value on creation for the rows field.
 	catalogimport.DefaultRows = catalogimportDescRows.Default.(int64)
 	// catalogimportDescCreated is the schema descriptor for created field.
-	catalogimportDescCreated := catalogimportFields[10].Descriptor()
+	catalogimportDescCreated := catalogimportFields[11].Descriptor()
 	// catalogimport.DefaultCreated holds the default value on creation for the created field.
 	catalogimport.DefaultCreated = catalogimportDescCreated.Default.(int64)
 	// catalogimportDescUpdated is the schema descriptor for updated field.
-	catalogimportDescUpdated := catalogimportFields[11].Descriptor()
+	catalogimportDescUpdated := catalogimportFields[12].Descriptor()
 	// catalogimport.DefaultUpdated holds the default value on creation for the updated field.
 	catalogimport.DefaultUpdated = catalogimportDescUpdated.Default.(int64)
 	// catalogimportDescUnchanged is the schema descriptor for unchanged field.
-	catalogimportDescUnchanged := catalogimportFields[12].Descriptor()
+	catalogimportDescUnchanged := catalogimportFields[13].Descriptor()
 	// catalogimport.DefaultUnchanged holds the default value on creation for the unchanged field.
 	catalogimport.DefaultUnchanged = catalogimportDescUnchanged.Default.(int64)
 	// catalogimportDescFailed is the schema descriptor for failed field.
-	catalogimportDescFailed := catalogimportFields[13].Descriptor()
+	catalogimportDescFailed := catalogimportFields[14].Descriptor()
 	// catalogimport.DefaultFailed holds the default value on creation for the failed field.
 	catalogimport.DefaultFailed = catalogimportDescFailed.Default.(int64)
 	channellevelFields := schema.ChannelLevel{}.Fields()
@@ -513,6 +514,12 @@ func init() {
 	productDescImageURL := productFields[3].Descriptor()
 	// product.ImageURLValidator is a validator for the "image_url" field. It is called by the builders before save.
 	product.ImageURLValidator = productDescImageURL.Validators[0].(func(string) error)
+	replicaFields := schema.Replica{}.Fields()
+	_ = replicaFields
+	// replicaDescStartedAt is the schema descriptor for started_at field.
+	replicaDescStartedAt := replicaFields[1].Descriptor()
+	// replica.DefaultStartedAt holds the default value on creation for the started_at field.
+	replica.DefaultStartedAt = replicaDescStartedAt.Default.(func() time.Time)
 	runproblemFields := schema.RunProblem{}.Fields()
 	_ = runproblemFields
 	// runproblemDescReport is the schema descriptor for report field.
@@ -664,39 +671,39 @@ func init() {
 	// syncrun.DefaultCancelRequested holds the default value on creation for the cancel_requested field.
 	syncrun.DefaultCancelRequested = syncrunDescCancelRequested.Default.(bool)
 	// syncrunDescReported is the schema descriptor for reported field.
-	syncrunDescReported := syncrunFields[11].Descriptor()
+	syncrunDescReported := syncrunFields[12].Descriptor()
 	// syncrun.DefaultReported holds the default value on creation for the reported field.
 	syncrun.DefaultReported = syncrunDescReported.Default.(int64)
 	// syncrunDescChanged is the schema descriptor for changed field.
-	syncrunDescChanged := syncrunFields[12].Descriptor()
+	syncrunDescChanged := syncrunFields[13].Descriptor()
 	// syncrun.DefaultChanged holds the default value on creation for the changed field.
 	syncrun.DefaultChanged = syncrunDescChanged.Default.(int64)
 	// syncrunDescRejected is the schema descriptor for rejected field.
-	syncrunDescRejected := syncrunFields[13].Descriptor()
+	syncrunDescRejected := syncrunFields[14].Descriptor()
 	// syncrun.DefaultRejected holds the default value on creation for the rejected field.
 	syncrun.DefaultRejected = syncrunDescRejected.Default.(int64)
 	// syncrunDescPlanned is the schema descriptor for planned field.
-	syncrunDescPlanned := syncrunFields[14].Descriptor()
+	syncrunDescPlanned := syncrunFields[15].Descriptor()
 	// syncrun.DefaultPlanned holds the default value on creation for the planned field.
 	syncrun.DefaultPlanned = syncrunDescPlanned.Default.(int64)
 	// syncrunDescPushed is the schema descriptor for pushed field.
-	syncrunDescPushed := syncrunFields[15].Descriptor()
+	syncrunDescPushed := syncrunFields[16].Descriptor()
 	// syncrun.DefaultPushed holds the default value on creation for the pushed field.
 	syncrun.DefaultPushed = syncrunDescPushed.Default.(int64)
 	// syncrunDescUnchanged is the schema descriptor for unchanged field.
-	syncrunDescUnchanged := syncrunFields[16].Descriptor()
+	syncrunDescUnchanged := syncrunFields[17].Descriptor()
 	// syncrun.DefaultUnchanged holds the default value on creation for the unchanged field.
 	syncrun.DefaultUnchanged = syncrunDescUnchanged.Default.(int64)
 	// syncrunDescFailed is the schema descriptor for failed field.
-	syncrunDescFailed := syncrunFields[17].Descriptor()
+	syncrunDescFailed := syncrunFields[18].Descriptor()
 	// syncrun.DefaultFailed holds the default value on creation for the failed field.
 	syncrun.DefaultFailed = syncrunDescFailed.Default.(int64)
 	// syncrunDescExcluded is the schema descriptor for excluded field.
-	syncrunDescExcluded := syncrunFields[18].Descriptor()
+	syncrunDescExcluded := syncrunFields[19].Descriptor()
 	// syncrun.DefaultExcluded holds the default value on creation for the excluded field.
 	syncrun.DefaultExcluded = syncrunDescExcluded.Default.(int64)
 	// syncrunDescProblemCount is the schema descriptor for problem_count field.
-	syncrunDescProblemCount := syncrunFields[19].Descriptor()
+	syncrunDescProblemCount := syncrunFields[20].Descriptor()
 	// syncrun.DefaultProblemCount holds the default value on creation for the problem_count field.
 	syncrun.DefaultProblemCount = syncrunDescProblemCount.Default.(int64)
 	tokenFields := schema.Token{}.Fields()

@@ -44,6 +44,8 @@ type SyncRun struct {
 	Error *string `json:"error,omitempty"`
 	// ErrorCode holds the value of the "error_code" field.
 	ErrorCode *string `json:"error_code,omitempty"`
+	// of the replica that runs it, or ran it last; none where there is but one process
+	ReplicaID *int64 `json:"replica_id,omitempty"`
 	// Reported holds the value of the "reported" field.
 	Reported int64 `json:"reported,omitempty"`
 	// Changed holds the value of the "changed" field.
@@ -108,7 +110,7 @@ func (*SyncRun) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case syncrun.FieldCancelRequested:
 			values[i] = new(sql.NullBool)
-		case syncrun.FieldID, syncrun.FieldMerchantID, syncrun.FieldConnectionID, syncrun.FieldReported, syncrun.FieldChanged, syncrun.FieldRejected, syncrun.FieldPlanned, syncrun.FieldPushed, syncrun.FieldUnchanged, syncrun.FieldFailed, syncrun.FieldExcluded, syncrun.FieldProblemCount:
+		case syncrun.FieldID, syncrun.FieldMerchantID, syncrun.FieldConnectionID, syncrun.FieldReplicaID, syncrun.FieldReported, syncrun.FieldChanged, syncrun.FieldRejected, syncrun.FieldPlanned, syncrun.FieldPushed, syncrun.FieldUnchanged, syncrun.FieldFailed, syncrun.FieldExcluded, syncrun.FieldProblemCount:
 			values[i] = new(sql.NullInt64)
 		case syncrun.FieldMode, syncrun.FieldTrigger, syncrun.FieldStatus, syncrun.FieldStep, syncrun.FieldError, syncrun.FieldErrorCode:
 			values[i] = new(sql.NullString)
@@ -210,6 +212,13 @@ func (_m *SyncRun) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ErrorCode = new(string)
 				*_m.ErrorCode = value.String
+			}
+		case syncrun.FieldReplicaID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field replica_id", values[i])
+			} else if value.Valid {
+				_m.ReplicaID = new(int64)
+				*_m.ReplicaID = value.Int64
 			}
 		case syncrun.FieldReported:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -353,6 +362,11 @@ func (_m *SyncRun) String() string {
 	if v := _m.ErrorCode; v != nil {
 		builder.WriteString("error_code=")
 		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.ReplicaID; v != nil {
+		builder.WriteString("replica_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("reported=")

@@ -159,6 +159,20 @@ func (_c *SyncRunCreate) SetNillableErrorCode(v *string) *SyncRunCreate {
 	return _c
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (_c *SyncRunCreate) SetReplicaID(v int64) *SyncRunCreate {
+	_c.mutation.SetReplicaID(v)
+	return _c
+}
+
+// SetNillableReplicaID sets the "replica_id" field if the given value is not nil.
+func (_c *SyncRunCreate) SetNillableReplicaID(v *int64) *SyncRunCreate {
+	if v != nil {
+		_c.SetReplicaID(*v)
+	}
+	return _c
+}
+
 // SetReported sets the "reported" field.
 func (_c *SyncRunCreate) SetReported(v int64) *SyncRunCreate {
 	_c.mutation.SetReported(v)
@@ -540,6 +554,10 @@ func (_c *SyncRunCreate) createSpec() (*SyncRun, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ErrorCode(); ok {
 		_spec.SetField(syncrun.FieldErrorCode, field.TypeString, value)
 		_node.ErrorCode = &value
+	}
+	if value, ok := _c.mutation.ReplicaID(); ok {
+		_spec.SetField(syncrun.FieldReplicaID, field.TypeInt64, value)
+		_node.ReplicaID = &value
 	}
 	if value, ok := _c.mutation.Reported(); ok {
 		_spec.SetField(syncrun.FieldReported, field.TypeInt64, value)

@@ -151,6 +151,33 @@ func (_u *SyncRunUpdate) ClearErrorCode() *SyncRunUpdate {
 	return _u
 }
 
+// SetReplicaID sets the "replica_id" field.
+func (_u *SyncRunUpdate) SetReplicaID(v int64) *SyncRunUpdate {
+	_u.mutation.ResetReplicaID()
+	_u.mutation.SetReplicaID(v)
+	return _u
+}
+
+// SetNillableReplicaID sets the "replica_id" field if the given value is not nil.
+func (_u *SyncRunUpdate) SetNillableReplicaID(v *int64) *SyncRunUpdate {
+	if v != nil {
+		_u.SetReplicaID(*v)
+	}
+	return _u
+}
+
+// AddReplicaID adds value to the "replica_id" field.
+func (_u *SyncRunUpdate) AddReplicaID(v int64) *SyncRunUpdate {
+	_u.mutation.AddReplicaID(v)
+	return _u
+}
+
+// ClearReplicaID clears the value of the "replica_id" field.
+func (_u *SyncRunUpdate) ClearReplicaID() *SyncRunUpdate {
+	_u.mutation.ClearReplicaID()
+	return _u
+}
+
 // SetReported sets the "reported" field.
 func (_u *SyncRunUpdate) SetReported(v int64) *SyncRunUpdate {
 	_u.mutation.ResetReported()
@@ -438,6 +465,15 @@ func (_u *SyncRunUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ErrorCodeCleared() {
 		_spec.ClearField(syncrun.FieldErrorCode, field.TypeString)
 	}
+	if value, ok := _u.mutation.ReplicaID(); ok {
+		_spec.SetField(syncrun.FieldReplicaID, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReplicaID(); ok {
+		_spec.AddField(syncrun.FieldReplicaID, field.TypeInt64, value)
+	}
+	if _u.mutation.ReplicaIDCleared() {
+		_spec.ClearField(syncrun.FieldReplicaID, field.TypeInt64)
+	}
 	if value, ok := _u.mutation.Reported(); ok {
 		_spec.SetField(syncrun.FieldReported, field.TypeInt64, value)
 	}
@@ -631,6 +667,33 @@ func (_u *SyncRunUpdateOne) SetNillableErrorCode(v *string) *SyncRunUpdateOne {
 // ClearErrorCode clears the value of the "error_code" field.
 func (_u *SyncRunUpdateOne) ClearErrorCode() *SyncRunUpdateOne {
 	_u.mutation.ClearErrorCode()
+	return _u
+}
+
+// SetReplicaID sets the "replica_id" field.
+func (_u *SyncRunUpdateOne) SetReplicaID(v int64) *SyncRunUpdateOne {
+	_u.mutation.ResetReplicaID()
+	_u.mutation.SetReplicaID(v)
+	return _u
+}
+
+// SetNillableReplicaID sets the "replica_id" field if the given value is not nil.
+func (_u *SyncRunUpdateOne) SetNillableReplicaID(v *int64) *SyncRunUpdateOne {
+	if v != nil {
+		_u.SetReplicaID(*v)
+	}
+	return _u
+}
+
+// AddReplicaID adds value to the "replica_id" field.
+func (_u *SyncRunUpdateOne) AddReplicaID(v int64) *SyncRunUpdateOne {
+	_u.mutation.AddReplicaID(v)
+	return _u
+}
+
+// ClearReplicaID clears the value of the "replica_id" field.
+func (_u *SyncRunUpdateOne) ClearReplicaID() *SyncRunUpdateOne {
+	_u.mutation.ClearReplicaID()
 	return _u
 }
 
@@ -950,6 +1013,15 @@ func (_u *SyncRunUpdateOne) sqlSave(ctx context.Context) (_node *SyncRun, err er
 	}
 	if _u.mutation.ErrorCodeCleared() {
 		_spec.ClearField(syncrun.FieldErrorCode, field.TypeString)
+	}
+	if value, ok := _u.mutation.ReplicaID(); ok {
+		_spec.SetField(syncrun.FieldReplicaID, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReplicaID(); ok {
+		_spec.AddField(syncrun.FieldReplicaID, field.TypeInt64, value)
+	}
+	if _u.mutation.ReplicaIDCleared() {
+		_spec.ClearField(syncrun.FieldReplicaID, field.TypeInt64)
 	}
 	if value, ok := _u.mutation.Reported(); ok {
 		_spec.SetField(syncrun.FieldReported, field.TypeInt64, value)

@@ -34,6 +34,8 @@ type Tx struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// ImportProblem is the client for interacting with the ImportProblem builders.
 	ImportProblem *ImportProblemClient
+	// Lease is the client for interacting with the Lease builders.
+	Lease *LeaseClient
 	// Listing is the client for interacting with the Listing builders.
 	Listing *ListingClient
 	// LocationLink is the client for interacting with the LocationLink builders.
@@ -48,6 +50,8 @@ type Tx struct {
 	PlanMark *PlanMarkClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// Replica is the client for interacting with the Replica builders.
+	Replica *ReplicaClient
 	// RunProblem is the client for interacting with the RunProblem builders.
 	RunProblem *RunProblemClient
 	// Schedule is the client for interacting with the Schedule builders.
@@ -208,6 +212,7 @@ func (tx *Tx) init() {
 	tx.HeldReport = NewHeldReportClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.ImportProblem = NewImportProblemClient(tx.config)
+	tx.Lease = NewLeaseClient(tx.config)
 	tx.Listing = NewListingClient(tx.config)
 	tx.LocationLink = NewLocationLinkClient(tx.config)
 	tx.Merchant = NewMerchantClient(tx.config)
@@ -215,6 +220,7 @@ func (tx *Tx) init() {
 	tx.PartitionStrategy = NewPartitionStrategyClient(tx.config)
 	tx.PlanMark = NewPlanMarkClient(tx.config)
 	tx.Product = NewProductClient(tx.config)
+	tx.Replica = NewReplicaClient(tx.config)
 	tx.RunProblem = NewRunProblemClient(tx.config)
 	tx.Schedule = NewScheduleClient(tx.config)
 	tx.Store = NewStoreClient(tx.config)

@@ -100,7 +100,7 @@ func newWorld(t testing.TB, name string) *world {
 		cancel()
 		w.pipeline.Close(ctx)
 	})
-	jobs := must(cron.New(cron.Config{DB: w.db, Start: w.pipeline.Start, Log: log}))
+	jobs := must(cron.New(cron.Config{DB: w.db, Start: w.pipeline.StartDue, Log: log}))
 	t.Cleanup(func() {
 		if err := jobs.Close(); err != nil {
 			t.Error(err)

@@ -51,14 +51,14 @@ func (i *invocation) open(o outside, syncs int) (*app, error) {
 	}
 	a := &app{bell: &activity.Bell{}}
 	var err error
-	if a.db, err = i.openDatabase(database.Options{Committed: a.bell.Ring}); err != nil {
+	if a.db, err = i.openDatabase(database.Options{Committed: a.bell.Ring, Alone: true}); err != nil {
 		return nil, err
 	}
 	if a.sealer, err = o.sealer(a.db); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
 	a.platforms = platform.New(platform.Config{DB: a.db, Sealer: a.sealer, FileRoots: o.FileRoot, Network: outbound.Policy{AllowPrivate: o.AllowPrivateEndpoints}, Log: i.log})
-	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log, Syncs: syncs})
+	a.pipeline = pipeline.New(pipeline.Config{DB: a.db, Source: a.platforms.Source, Sink: a.platforms.Sink, Log: i.log, Syncs: syncs, Version: version()})
 	return a, nil
 }
 

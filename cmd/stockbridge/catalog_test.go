@@ -154,6 +154,15 @@ func TestCatalogFiles(t *testing.T) {
 			if err != nil || string(text) != products {
 				t.Errorf("%q %v", text, err)
 			}
+			if strings.HasPrefix(url, "sqlite:") { // one process at a time
+				_, _, err := run(t, environ, "import", "--merchant", merchant, "--kind", "PRODUCTS", file)
+				if exitCode(err) != 1 || !strings.Contains(err.Error(), fmt.Sprintf("another stockbridge process (pid %d)", os.Getpid())) {
+					t.Errorf("beside a server: %v", err)
+				}
+				if err := s.stop(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for _, tc := range []struct {
 				merchant, says string
 				args           []string
@@ -178,6 +187,9 @@ func TestCatalogFiles(t *testing.T) {
 			out, _, err = run(t, environ, "import", "--merchant", merchant, "--kind=LISTINGS", "--on-error=SKIP_ROWS", bad)
 			if exitCode(err) != 1 || !strings.Contains(out, "LISTINGS: PARTIAL\nrows 2, created 1, ") {
 				t.Errorf("%s %v", out, err)
+			}
+			if strings.HasPrefix(url, "sqlite:") {
+				s = serve(t, url, "--admin-token", adminToken, "--allow-private-endpoints", "--max-upload", "1")
 			}
 			s.sync(t, connection)
 			shop.expect(t, "HELMET 7") // planned by the command

@@ -15,7 +15,7 @@ import (
 	"stockbridge/internal/pipeline"
 )
 
-// importCommand works on the database itself, beside a server that may be running.
+// importCommand works on the database itself: on PostgreSQL beside servers that may be running, on SQLite alone.
 type importCommand struct {
 	Merchant string `help:"The id of the merchant, as the API gives it." required:"" placeholder:"ID"`
 	Kind     string `help:"What the rows are: PRODUCTS, COMPONENTS or LISTINGS." enum:"PRODUCTS,COMPONENTS,LISTINGS" required:""`
@@ -40,14 +40,17 @@ func (c *importCommand) Run(i *invocation) (err error) {
 		defer f.Close() //nolint:errcheck // it is only read
 		in = f
 	}
-	db, err := i.openDatabase(database.Options{})
+	db, err := i.openDatabase(database.Options{Alone: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	planner := pipeline.New(pipeline.Config{DB: db, Log: i.log}) // it plans, and neither pulls nor pushes
-	defer planner.Close(i)                                       // after the planning that goes on behind
-	imports := catalog.New(catalog.Config{DB: db, Replan: planner.Replan, Log: i.log})
+	planner := pipeline.New(pipeline.Config{DB: db, Log: i.log, Version: version()}) // it plans, and neither pulls nor pushes
+	defer planner.Close(i)                                                           // after the planning that goes on behind
+	if err := planner.Join(i); err != nil {
+		return err
+	}
+	imports := catalog.New(catalog.Config{DB: db, Replan: planner.Replan, Working: planner.Working, Log: i.log})
 	id, err := imports.Run(i, database.NewImport{MerchantID: merchant, Kind: enum.ImportKind(c.Kind), Format: enum.ImportFormat(c.Format),
 		OnError: enum.ImportOnError(c.OnError), DryRun: c.DryRun}, in)
 	if err != nil {

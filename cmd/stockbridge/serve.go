@@ -97,7 +97,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err := a.pipeline.Recover(i); err != nil {
 		return err
 	}
-	jobs, err := cron.New(cron.Config{DB: a.db, Start: a.pipeline.Start, Log: i.log, Jitter: c.ScheduleJitter})
+	jobs, err := cron.New(cron.Config{DB: a.db, Start: a.pipeline.StartDue, Keeper: a.pipeline.Keeper, Log: i.log, Jitter: c.ScheduleJitter})
 	if err != nil {
 		return err
 	}
@@ -108,12 +108,18 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err := jobs.Start(i); err != nil {
 		return err
 	}
+	if a.db.Shared() {
+		watchCtx, stopWatch := context.WithCancel(context.WithoutCancel(i))
+		watched := make(chan struct{})
+		go func() { defer close(watched); jobs.Watch(watchCtx) }()
+		defer func() { stopWatch(); <-watched }()
+	}
 
 	issuer, err := c.issuer(a.db)
 	if err != nil {
 		return err
 	}
-	imports := catalog.New(catalog.Config{DB: a.db, Replan: a.pipeline.Replan, Log: i.log})
+	imports := catalog.New(catalog.Config{DB: a.db, Replan: a.pipeline.Replan, Working: a.pipeline.Working, Log: i.log})
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(i), c.StopGrace)
 		defer cancel()

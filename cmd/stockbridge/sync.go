@@ -35,6 +35,9 @@ func (c *syncCommand) Run(i *invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.platforms.Close(), a.db.Close()) }()
 	defer a.pipeline.Close(i) // on a signal the run ends INTERRUPTED
+	if err := a.pipeline.Join(i); err != nil {
+		return err
+	}
 	reader := a.db.Reader()
 	conn, err := reader.Connection.Query().Where(connection.ID(id)).Only(i)
 	if ent.IsNotFound(err) {

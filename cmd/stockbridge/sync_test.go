@@ -59,8 +59,22 @@ func TestSyncCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	sync := []string{"sync", "--database", cli.Database, "--file-root", dir, "--allow-private-endpoints", "--connection", id("Connection", "1")}
+	if _, _, err := run(t, nil, sync...); exitCode(err) != 1 || !strings.Contains(err.Error(), "another stockbridge process") {
+		t.Errorf("beside another process on SQLite: %v", err)
+	}
+	shut := func() {
+		t.Helper()
+		a.pipeline.Close(t.Context())
+		if err := a.db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shut()
 	if _, _, err := run(t, nil, sync...); exitCode(err) != 1 || !strings.Contains(err.Error(), "enable") {
 		t.Errorf("a connection that is disabled: %v", err)
+	}
+	if a, err = i.open(outside{FileRoot: []string{dir}, AllowPrivateEndpoints: true}, 0); err != nil {
+		t.Fatal(err)
 	}
 	if _, _, err = a.db.EnableConnection(t.Context(), m.ID, c.ID); err == nil {
 		_, _, err = a.db.EnableInventory(t.Context(), m.ID, c.ID)
@@ -68,10 +82,7 @@ func TestSyncCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.pipeline.Close(t.Context())
-	if err := a.db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	shut()
 
 	report := func(name, text string) {
 		t.Helper()

@@ -36,6 +36,8 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldFinishedAt holds the string denoting the finished_at field in the database.
 	FieldFinishedAt = "finished_at"
+	// FieldReplicaID holds the string denoting the replica_id field in the database.
+	FieldReplicaID = "replica_id"
 	// FieldRows holds the string denoting the rows field in the database.
 	FieldRows = "rows"
 	// FieldCreated holds the string denoting the created field in the database.
@@ -81,6 +83,7 @@ var Columns = []string{
 	FieldErrorCode,
 	FieldCreatedAt,
 	FieldFinishedAt,
+	FieldReplicaID,
 	FieldRows,
 	FieldCreated,
 	FieldUpdated,
@@ -209,6 +212,11 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByFinishedAt orders the results by the finished_at field.
 func ByFinishedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldFinishedAt, opts...).ToFunc()
+}
+
+// ByReplicaID orders the results by the replica_id field.
+func ByReplicaID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReplicaID, opts...).ToFunc()
 }
 
 // ByRows orders the results by the rows field.

@@ -86,6 +86,11 @@ func FinishedAt(v time.Time) predicate.CatalogImport {
 	return predicate.CatalogImport(sql.FieldEQ(FieldFinishedAt, v))
 }
 
+// ReplicaID applies equality check predicate on the "replica_id" field. It's identical to ReplicaIDEQ.
+func ReplicaID(v int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldEQ(FieldReplicaID, v))
+}
+
 // Rows applies equality check predicate on the "rows" field. It's identical to RowsEQ.
 func Rows(v int64) predicate.CatalogImport {
 	return predicate.CatalogImport(sql.FieldEQ(FieldRows, v))
@@ -499,6 +504,56 @@ func FinishedAtIsNil() predicate.CatalogImport {
 // FinishedAtNotNil applies the NotNil predicate on the "finished_at" field.
 func FinishedAtNotNil() predicate.CatalogImport {
 	return predicate.CatalogImport(sql.FieldNotNull(FieldFinishedAt))
+}
+
+// ReplicaIDEQ applies the EQ predicate on the "replica_id" field.
+func ReplicaIDEQ(v int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldEQ(FieldReplicaID, v))
+}
+
+// ReplicaIDNEQ applies the NEQ predicate on the "replica_id" field.
+func ReplicaIDNEQ(v int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldNEQ(FieldReplicaID, v))
+}
+
+// ReplicaIDIn applies the In predicate on the "replica_id" field.
+func ReplicaIDIn(vs ...int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldIn(FieldReplicaID, vs...))
+}
+
+// ReplicaIDNotIn applies the NotIn predicate on the "replica_id" field.
+func ReplicaIDNotIn(vs ...int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldNotIn(FieldReplicaID, vs...))
+}
+
+// ReplicaIDGT applies the GT predicate on the "replica_id" field.
+func ReplicaIDGT(v int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldGT(FieldReplicaID, v))
+}
+
+// ReplicaIDGTE applies the GTE predicate on the "replica_id" field.
+func ReplicaIDGTE(v int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldGTE(FieldReplicaID, v))
+}
+
+// ReplicaIDLT applies the LT predicate on the "replica_id" field.
+func ReplicaIDLT(v int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldLT(FieldReplicaID, v))
+}
+
+// ReplicaIDLTE applies the LTE predicate on the "replica_id" field.
+func ReplicaIDLTE(v int64) predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldLTE(FieldReplicaID, v))
+}
+
+// ReplicaIDIsNil applies the IsNil predicate on the "replica_id" field.
+func ReplicaIDIsNil() predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldIsNull(FieldReplicaID))
+}
+
+// ReplicaIDNotNil applies the NotNil predicate on the "replica_id" field.
+func ReplicaIDNotNil() predicate.CatalogImport {
+	return predicate.CatalogImport(sql.FieldNotNull(FieldReplicaID))
 }
 
 // RowsEQ applies the EQ predicate on the "rows" field.

@@ -18,6 +18,7 @@ import (
 	"stockbridge/ent/heldreport"
 	"stockbridge/ent/idempotencykey"
 	"stockbridge/ent/importproblem"
+	"stockbridge/ent/lease"
 	"stockbridge/ent/listing"
 	"stockbridge/ent/locationlink"
 	"stockbridge/ent/merchant"
@@ -26,6 +27,7 @@ import (
 	"stockbridge/ent/planmark"
 	"stockbridge/ent/predicate"
 	"stockbridge/ent/product"
+	"stockbridge/ent/replica"
 	"stockbridge/ent/runproblem"
 	"stockbridge/ent/schedule"
 	"stockbridge/ent/store"
@@ -392,6 +394,33 @@ func (f TraverseImportProblem) Traverse(ctx context.Context, q ent.Query) error 
 	return fmt.Errorf("unexpected query type %T. expect *ent.ImportProblemQuery", q)
 }
 
+// The LeaseFunc type is an adapter to allow the use of ordinary function as a Querier.
+type LeaseFunc func(context.Context, *ent.LeaseQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f LeaseFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.LeaseQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.LeaseQuery", q)
+}
+
+// The TraverseLease type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseLease func(context.Context, *ent.LeaseQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseLease) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseLease) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.LeaseQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.LeaseQuery", q)
+}
+
 // The ListingFunc type is an adapter to allow the use of ordinary function as a Querier.
 type ListingFunc func(context.Context, *ent.ListingQuery) (ent.Value, error)
 
@@ -579,6 +608,33 @@ func (f TraverseProduct) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.ProductQuery", q)
+}
+
+// The ReplicaFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ReplicaFunc func(context.Context, *ent.ReplicaQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ReplicaFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ReplicaQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ReplicaQuery", q)
+}
+
+// The TraverseReplica type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseReplica func(context.Context, *ent.ReplicaQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseReplica) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseReplica) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ReplicaQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ReplicaQuery", q)
 }
 
 // The RunProblemFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -849,6 +905,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: ent.TypeIdempotencyKey, tq: q}, nil
 	case *ent.ImportProblemQuery:
 		return &query[*ent.ImportProblemQuery, predicate.ImportProblem, importproblem.OrderOption]{typ: ent.TypeImportProblem, tq: q}, nil
+	case *ent.LeaseQuery:
+		return &query[*ent.LeaseQuery, predicate.Lease, lease.OrderOption]{typ: ent.TypeLease, tq: q}, nil
 	case *ent.ListingQuery:
 		return &query[*ent.ListingQuery, predicate.Listing, listing.OrderOption]{typ: ent.TypeListing, tq: q}, nil
 	case *ent.LocationLinkQuery:
@@ -863,6 +921,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.PlanMarkQuery, predicate.PlanMark, planmark.OrderOption]{typ: ent.TypePlanMark, tq: q}, nil
 	case *ent.ProductQuery:
 		return &query[*ent.ProductQuery, predicate.Product, product.OrderOption]{typ: ent.TypeProduct, tq: q}, nil
+	case *ent.ReplicaQuery:
+		return &query[*ent.ReplicaQuery, predicate.Replica, replica.OrderOption]{typ: ent.TypeReplica, tq: q}, nil
 	case *ent.RunProblemQuery:
 		return &query[*ent.RunProblemQuery, predicate.RunProblem, runproblem.OrderOption]{typ: ent.TypeRunProblem, tq: q}, nil
 	case *ent.ScheduleQuery:

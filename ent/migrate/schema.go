@@ -140,6 +140,7 @@ var (
 		{Name: "error_code", Type: field.TypeString, Nullable: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
+		{Name: "replica_id", Type: field.TypeInt64, Nullable: true},
 		{Name: "rows", Type: field.TypeInt64, Default: 0},
 		{Name: "created", Type: field.TypeInt64, Default: 0},
 		{Name: "updated", Type: field.TypeInt64, Default: 0},
@@ -155,7 +156,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "catalog_imports_merchants_merchant",
-				Columns:    []*schema.Column{CatalogImportsColumns[15]},
+				Columns:    []*schema.Column{CatalogImportsColumns[16]},
 				RefColumns: []*schema.Column{MerchantsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -164,7 +165,7 @@ var (
 			{
 				Name:    "catalogimport_merchant_id",
 				Unique:  false,
-				Columns: []*schema.Column{CatalogImportsColumns[15]},
+				Columns: []*schema.Column{CatalogImportsColumns[16]},
 			},
 		},
 	}
@@ -501,6 +502,27 @@ var (
 			},
 		},
 	}
+	// LeasesColumns holds the columns for the "leases" table.
+	LeasesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "kind", Type: field.TypeInt},
+		{Name: "key", Type: field.TypeInt64},
+		{Name: "epoch", Type: field.TypeInt64},
+		{Name: "replica_id", Type: field.TypeInt64},
+	}
+	// LeasesTable holds the schema information for the "leases" table.
+	LeasesTable = &schema.Table{
+		Name:       "leases",
+		Columns:    LeasesColumns,
+		PrimaryKey: []*schema.Column{LeasesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "lease_kind_key",
+				Unique:  true,
+				Columns: []*schema.Column{LeasesColumns[1], LeasesColumns[2]},
+			},
+		},
+	}
 	// ListingsColumns holds the columns for the "listings" table.
 	ListingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
@@ -723,6 +745,7 @@ var (
 		{Name: "id", Type: field.TypeInt64, Increment: true},
 		{Name: "sku", Type: field.TypeString, Default: ""},
 		{Name: "warehouse_id", Type: field.TypeInt64, Nullable: true},
+		{Name: "replica_id", Type: field.TypeInt64, Nullable: true},
 		{Name: "merchant_id", Type: field.TypeInt64},
 	}
 	// PlanMarksTable holds the schema information for the "plan_marks" table.
@@ -733,7 +756,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "plan_marks_merchants_merchant",
-				Columns:    []*schema.Column{PlanMarksColumns[3]},
+				Columns:    []*schema.Column{PlanMarksColumns[4]},
 				RefColumns: []*schema.Column{MerchantsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -742,7 +765,7 @@ var (
 			{
 				Name:    "planmark_merchant_id",
 				Unique:  false,
-				Columns: []*schema.Column{PlanMarksColumns[3]},
+				Columns: []*schema.Column{PlanMarksColumns[4]},
 			},
 		},
 	}
@@ -778,6 +801,18 @@ var (
 				Columns: []*schema.Column{ProductsColumns[8], ProductsColumns[4]},
 			},
 		},
+	}
+	// ReplicasColumns holds the columns for the "replicas" table.
+	ReplicasColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "version", Type: field.TypeString},
+		{Name: "started_at", Type: field.TypeTime},
+	}
+	// ReplicasTable holds the schema information for the "replicas" table.
+	ReplicasTable = &schema.Table{
+		Name:       "replicas",
+		Columns:    ReplicasColumns,
+		PrimaryKey: []*schema.Column{ReplicasColumns[0]},
 	}
 	// RunProblemsColumns holds the columns for the "run_problems" table.
 	RunProblemsColumns = []*schema.Column{
@@ -855,6 +890,11 @@ var (
 				Name:    "schedule_connection_id_mode",
 				Unique:  true,
 				Columns: []*schema.Column{SchedulesColumns[9], SchedulesColumns[4]},
+			},
+			{
+				Name:    "schedule_next_run_at",
+				Unique:  false,
+				Columns: []*schema.Column{SchedulesColumns[7]},
 			},
 		},
 	}
@@ -978,6 +1018,7 @@ var (
 		{Name: "cancel_requested", Type: field.TypeBool, Default: false},
 		{Name: "error", Type: field.TypeString, Nullable: true},
 		{Name: "error_code", Type: field.TypeString, Nullable: true},
+		{Name: "replica_id", Type: field.TypeInt64, Nullable: true},
 		{Name: "reported", Type: field.TypeInt64, Default: 0},
 		{Name: "changed", Type: field.TypeInt64, Default: 0},
 		{Name: "rejected", Type: field.TypeInt64, Default: 0},
@@ -998,13 +1039,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "sync_runs_merchants_merchant",
-				Columns:    []*schema.Column{SyncRunsColumns[20]},
+				Columns:    []*schema.Column{SyncRunsColumns[21]},
 				RefColumns: []*schema.Column{MerchantsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "sync_runs_connections_connection",
-				Columns:    []*schema.Column{SyncRunsColumns[21]},
+				Columns:    []*schema.Column{SyncRunsColumns[22]},
 				RefColumns: []*schema.Column{ConnectionsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -1013,17 +1054,17 @@ var (
 			{
 				Name:    "syncrun_merchant_id",
 				Unique:  false,
-				Columns: []*schema.Column{SyncRunsColumns[20]},
+				Columns: []*schema.Column{SyncRunsColumns[21]},
 			},
 			{
 				Name:    "syncrun_connection_id",
 				Unique:  false,
-				Columns: []*schema.Column{SyncRunsColumns[21]},
+				Columns: []*schema.Column{SyncRunsColumns[22]},
 			},
 			{
 				Name:    "syncrun_one_running",
 				Unique:  true,
-				Columns: []*schema.Column{SyncRunsColumns[21]},
+				Columns: []*schema.Column{SyncRunsColumns[22]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status = 'RUNNING'",
 				},
@@ -1031,7 +1072,7 @@ var (
 			{
 				Name:    "syncrun_one_queued",
 				Unique:  true,
-				Columns: []*schema.Column{SyncRunsColumns[21], SyncRunsColumns[1]},
+				Columns: []*schema.Column{SyncRunsColumns[22], SyncRunsColumns[1]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status = 'QUEUED'",
 				},
@@ -1183,6 +1224,7 @@ var (
 		HeldReportsTable,
 		IdempotencyKeysTable,
 		ImportProblemsTable,
+		LeasesTable,
 		ListingsTable,
 		LocationLinksTable,
 		MerchantsTable,
@@ -1190,6 +1232,7 @@ var (
 		PartitionStrategiesTable,
 		PlanMarksTable,
 		ProductsTable,
+		ReplicasTable,
 		RunProblemsTable,
 		SchedulesTable,
 		StoresTable,

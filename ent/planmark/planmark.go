@@ -18,6 +18,8 @@ const (
 	FieldSku = "sku"
 	// FieldWarehouseID holds the string denoting the warehouse_id field in the database.
 	FieldWarehouseID = "warehouse_id"
+	// FieldReplicaID holds the string denoting the replica_id field in the database.
+	FieldReplicaID = "replica_id"
 	// EdgeMerchant holds the string denoting the merchant edge name in mutations.
 	EdgeMerchant = "merchant"
 	// Table holds the table name of the planmark in the database.
@@ -37,6 +39,7 @@ var Columns = []string{
 	FieldMerchantID,
 	FieldSku,
 	FieldWarehouseID,
+	FieldReplicaID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -75,6 +78,11 @@ func BySku(opts ...sql.OrderTermOption) OrderOption {
 // ByWarehouseID orders the results by the warehouse_id field.
 func ByWarehouseID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldWarehouseID, opts...).ToFunc()
+}
+
+// ByReplicaID orders the results by the replica_id field.
+func ByReplicaID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReplicaID, opts...).ToFunc()
 }
 
 // ByMerchantField orders the results by merchant field.

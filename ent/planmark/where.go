@@ -69,6 +69,11 @@ func WarehouseID(v int64) predicate.PlanMark {
 	return predicate.PlanMark(sql.FieldEQ(FieldWarehouseID, v))
 }
 
+// ReplicaID applies equality check predicate on the "replica_id" field. It's identical to ReplicaIDEQ.
+func ReplicaID(v int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldEQ(FieldReplicaID, v))
+}
+
 // MerchantIDEQ applies the EQ predicate on the "merchant_id" field.
 func MerchantIDEQ(v int64) predicate.PlanMark {
 	return predicate.PlanMark(sql.FieldEQ(FieldMerchantID, v))
@@ -202,6 +207,56 @@ func WarehouseIDIsNil() predicate.PlanMark {
 // WarehouseIDNotNil applies the NotNil predicate on the "warehouse_id" field.
 func WarehouseIDNotNil() predicate.PlanMark {
 	return predicate.PlanMark(sql.FieldNotNull(FieldWarehouseID))
+}
+
+// ReplicaIDEQ applies the EQ predicate on the "replica_id" field.
+func ReplicaIDEQ(v int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldEQ(FieldReplicaID, v))
+}
+
+// ReplicaIDNEQ applies the NEQ predicate on the "replica_id" field.
+func ReplicaIDNEQ(v int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldNEQ(FieldReplicaID, v))
+}
+
+// ReplicaIDIn applies the In predicate on the "replica_id" field.
+func ReplicaIDIn(vs ...int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldIn(FieldReplicaID, vs...))
+}
+
+// ReplicaIDNotIn applies the NotIn predicate on the "replica_id" field.
+func ReplicaIDNotIn(vs ...int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldNotIn(FieldReplicaID, vs...))
+}
+
+// ReplicaIDGT applies the GT predicate on the "replica_id" field.
+func ReplicaIDGT(v int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldGT(FieldReplicaID, v))
+}
+
+// ReplicaIDGTE applies the GTE predicate on the "replica_id" field.
+func ReplicaIDGTE(v int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldGTE(FieldReplicaID, v))
+}
+
+// ReplicaIDLT applies the LT predicate on the "replica_id" field.
+func ReplicaIDLT(v int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldLT(FieldReplicaID, v))
+}
+
+// ReplicaIDLTE applies the LTE predicate on the "replica_id" field.
+func ReplicaIDLTE(v int64) predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldLTE(FieldReplicaID, v))
+}
+
+// ReplicaIDIsNil applies the IsNil predicate on the "replica_id" field.
+func ReplicaIDIsNil() predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldIsNull(FieldReplicaID))
+}
+
+// ReplicaIDNotNil applies the NotNil predicate on the "replica_id" field.
+func ReplicaIDNotNil() predicate.PlanMark {
+	return predicate.PlanMark(sql.FieldNotNull(FieldReplicaID))
 }
 
 // HasMerchant applies the HasEdge predicate on the "merchant" edge.

@@ -39,6 +39,9 @@ type IdempotencyKey func(*sql.Selector)
 // ImportProblem is the predicate function for importproblem builders.
 type ImportProblem func(*sql.Selector)
 
+// Lease is the predicate function for lease builders.
+type Lease func(*sql.Selector)
+
 // Listing is the predicate function for listing builders.
 type Listing func(*sql.Selector)
 
@@ -59,6 +62,9 @@ type PlanMark func(*sql.Selector)
 
 // Product is the predicate function for product builders.
 type Product func(*sql.Selector)
+
+// Replica is the predicate function for replica builders.
+type Replica func(*sql.Selector)
 
 // RunProblem is the predicate function for runproblem builders.
 type RunProblem func(*sql.Selector)

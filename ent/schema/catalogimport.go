@@ -27,6 +27,7 @@ func (CatalogImport) Fields() []ent.Field {
 		field.String("error_code").Optional().Nillable(),
 		field.Time("created_at").Immutable().Default(now),
 		field.Time("finished_at").Optional().Nillable(),
+		field.Int64("replica_id").Optional().Nillable().Immutable().Comment("of the replica that works on it; none where there is but one process"),
 	}
 	for _, count := range []string{"rows", "created", "updated", "unchanged", "failed"} {
 		fields = append(fields, field.Int64(count).Default(0))

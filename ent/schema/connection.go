@@ -101,5 +101,5 @@ func (Schedule) Edges() []ent.Edge { return []ent.Edge{owner("connection", Conne
 
 // Indexes of Schedule.
 func (Schedule) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("connection_id", "mode").Unique()}
+	return []ent.Index{index.Fields("connection_id", "mode").Unique(), index.Fields("next_run_at")}
 }

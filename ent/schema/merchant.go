@@ -63,6 +63,7 @@ func (PlanMark) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("sku").Default("").Immutable(),
 		field.Int64("warehouse_id").Optional().Nillable().Immutable(),
+		field.Int64("replica_id").Optional().Nillable().Comment("of the replica whose recording under way will meet it; none: whoever comes first"),
 	}
 }
 

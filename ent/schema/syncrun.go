@@ -30,6 +30,7 @@ func (SyncRun) Fields() []ent.Field {
 		field.Bool("cancel_requested").Default(false),
 		field.String("error").Optional().Nillable(),
 		field.String("error_code").Optional().Nillable(),
+		field.Int64("replica_id").Optional().Nillable().Comment("of the replica that runs it, or ran it last; none where there is but one process"),
 	}
 	for _, count := range []string{"reported", "changed", "rejected", "planned", "pushed", "unchanged", "failed", "excluded", "problem_count"} {
 		fields = append(fields, field.Int64(count).Default(0))

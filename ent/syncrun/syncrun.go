@@ -40,6 +40,8 @@ const (
 	FieldError = "error"
 	// FieldErrorCode holds the string denoting the error_code field in the database.
 	FieldErrorCode = "error_code"
+	// FieldReplicaID holds the string denoting the replica_id field in the database.
+	FieldReplicaID = "replica_id"
 	// FieldReported holds the string denoting the reported field in the database.
 	FieldReported = "reported"
 	// FieldChanged holds the string denoting the changed field in the database.
@@ -95,6 +97,7 @@ var Columns = []string{
 	FieldCancelRequested,
 	FieldError,
 	FieldErrorCode,
+	FieldReplicaID,
 	FieldReported,
 	FieldChanged,
 	FieldRejected,
@@ -251,6 +254,11 @@ func ByError(opts ...sql.OrderTermOption) OrderOption {
 // ByErrorCode orders the results by the error_code field.
 func ByErrorCode(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldErrorCode, opts...).ToFunc()
+}
+
+// ByReplicaID orders the results by the replica_id field.
+func ByReplicaID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReplicaID, opts...).ToFunc()
 }
 
 // ByReported orders the results by the reported field.

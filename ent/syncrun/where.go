@@ -96,6 +96,11 @@ func ErrorCode(v string) predicate.SyncRun {
 	return predicate.SyncRun(sql.FieldEQ(FieldErrorCode, v))
 }
 
+// ReplicaID applies equality check predicate on the "replica_id" field. It's identical to ReplicaIDEQ.
+func ReplicaID(v int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldEQ(FieldReplicaID, v))
+}
+
 // Reported applies equality check predicate on the "reported" field. It's identical to ReportedEQ.
 func Reported(v int64) predicate.SyncRun {
 	return predicate.SyncRun(sql.FieldEQ(FieldReported, v))
@@ -599,6 +604,56 @@ func ErrorCodeEqualFold(v string) predicate.SyncRun {
 // ErrorCodeContainsFold applies the ContainsFold predicate on the "error_code" field.
 func ErrorCodeContainsFold(v string) predicate.SyncRun {
 	return predicate.SyncRun(sql.FieldContainsFold(FieldErrorCode, v))
+}
+
+// ReplicaIDEQ applies the EQ predicate on the "replica_id" field.
+func ReplicaIDEQ(v int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldEQ(FieldReplicaID, v))
+}
+
+// ReplicaIDNEQ applies the NEQ predicate on the "replica_id" field.
+func ReplicaIDNEQ(v int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldNEQ(FieldReplicaID, v))
+}
+
+// ReplicaIDIn applies the In predicate on the "replica_id" field.
+func ReplicaIDIn(vs ...int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldIn(FieldReplicaID, vs...))
+}
+
+// ReplicaIDNotIn applies the NotIn predicate on the "replica_id" field.
+func ReplicaIDNotIn(vs ...int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldNotIn(FieldReplicaID, vs...))
+}
+
+// ReplicaIDGT applies the GT predicate on the "replica_id" field.
+func ReplicaIDGT(v int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldGT(FieldReplicaID, v))
+}
+
+// ReplicaIDGTE applies the GTE predicate on the "replica_id" field.
+func ReplicaIDGTE(v int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldGTE(FieldReplicaID, v))
+}
+
+// ReplicaIDLT applies the LT predicate on the "replica_id" field.
+func ReplicaIDLT(v int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldLT(FieldReplicaID, v))
+}
+
+// ReplicaIDLTE applies the LTE predicate on the "replica_id" field.
+func ReplicaIDLTE(v int64) predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldLTE(FieldReplicaID, v))
+}
+
+// ReplicaIDIsNil applies the IsNil predicate on the "replica_id" field.
+func ReplicaIDIsNil() predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldIsNull(FieldReplicaID))
+}
+
+// ReplicaIDNotNil applies the NotNil predicate on the "replica_id" field.
+func ReplicaIDNotNil() predicate.SyncRun {
+	return predicate.SyncRun(sql.FieldNotNull(FieldReplicaID))
 }
 
 // ReportedEQ applies the EQ predicate on the "reported" field.

@@ -44,6 +44,8 @@ func narrow(ctx context.Context, q intercept.Query) error {
 		}
 	case ent.TypeIdempotencyKey: // holds answers to whoever asked
 		return fault.New(fault.Forbidden, "nobody sees idempotency keys")
+	case ent.TypeReplica, ent.TypeLease:
+		return fault.New(fault.Forbidden, "nobody sees replicas and leases")
 	default:
 		return fmt.Errorf("nobody has said who may see rows of type %s", typ)
 	}

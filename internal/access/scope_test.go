@@ -77,7 +77,7 @@ func TestScopeCoversEveryType(t *testing.T) {
 				switch name {
 				case "Token":
 					want = tt.tokens
-				case "IdempotencyKey": // nobody's to read
+				case "IdempotencyKey", "Replica", "Lease": // nobody's to read
 					want = fault.Forbidden
 					if tt.viewer == nil {
 						want = fault.Unauthenticated

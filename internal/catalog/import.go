@@ -10,7 +10,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -25,12 +24,15 @@ import (
 	"stockbridge/internal/sortfile"
 )
 
-// Config of an Importer. All must be set.
+// Config of an Importer. All must be set but Working.
 type Config struct {
 	DB *database.DB
 	// Replan works off what an import marked to be planned.
 	Replan func(ctx context.Context, merchantID int64) (behind bool, err error)
-	Log    *slog.Logger
+	// Working gives a context to import under as one of several replicas, so that another one ends what this one leaves behind; nil
+	// is a process that has no others beside it.
+	Working func(context.Context) (context.Context, context.CancelFunc, error)
+	Log     *slog.Logger
 }
 
 // Importer runs imports, two at a time; others wait their turn. Make one with New, and Close it at the end.
@@ -67,26 +69,6 @@ func (i *Importer) Close(ctx context.Context) {
 	i.stop()
 }
 
-// Changed returns a channel that is closed when an import of this process has moved on. Take it before looking.
-func (i *Importer) Changed() <-chan struct{} { return i.bell.Next() }
-
-// Progress is how far the imports of this process are, by id; what is stored tells of their ends alone.
-type Progress map[int64]database.ImportCounts
-
-// Progress looks how far imports are. Take it before reading rows, so that an import that ends in between shows its end.
-func (i *Importer) Progress() Progress {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return maps.Clone(i.live)
-}
-
-// Show puts the counts so far into a row of an import that goes on.
-func (p Progress) Show(row *ent.CatalogImport) {
-	if c, ok := p[row.ID]; ok && row.Status == enum.ImportRunning {
-		row.Rows, row.Created, row.Updated, row.Unchanged, row.Failed = c.Rows, c.Created, c.Updated, c.Unchanged, c.Failed
-	}
-}
-
 // Start begins an import and returns it, and a channel that is closed at its end. The file is read to its end before it
 // returns. Faults: NOT_FOUND of merchantId, INVALID of kind, format or onError.
 func (i *Importer) Start(ctx context.Context, in database.NewImport, file io.Reader) (_ *ent.CatalogImport, done <-chan struct{}, err error) {
@@ -97,21 +79,27 @@ func (i *Importer) Start(ctx context.Context, in database.NewImport, file io.Rea
 	if err != nil {
 		return nil, nil, err
 	}
-	row, err := i.begin(ctx, in)
+	work, finished, err := i.working(i.base)
 	if err != nil {
+		return nil, nil, errors.Join(err, copied.Close())
+	}
+	row, err := i.begin(work, in)
+	if err != nil {
+		finished()
 		return nil, nil, errors.Join(err, copied.Close())
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer i.work.Done()
 		defer close(ended)
+		defer finished()
 		defer copied.Close() //nolint:errcheck // it was only read
 		select {
 		case i.slots <- struct{}{}:
 			defer func() { <-i.slots }()
-		case <-i.base.Done():
+		case <-work.Done():
 		}
-		if err := i.run(i.base, row, copied); err != nil {
+		if err := i.run(work, row, copied); err != nil {
 			i.Log.Error("an import failed", "import", row.ID, "error", err)
 		}
 	}()
@@ -141,11 +129,23 @@ func (i *Importer) Run(ctx context.Context, in database.NewImport, file io.Reade
 	if err := check(in); err != nil {
 		return 0, err
 	}
+	ctx, finished, err := i.working(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer finished()
 	row, err := i.DB.StartImport(ctx, in)
 	if err != nil {
 		return 0, err
 	}
 	return row.ID, i.run(ctx, row, file)
+}
+
+func (i *Importer) working(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if i.Working == nil {
+		return ctx, func() {}, nil
+	}
+	return i.Working(ctx)
 }
 
 func check(in database.NewImport) error {
@@ -196,7 +196,9 @@ func (i *Importer) run(ctx context.Context, row *ent.CatalogImport, file io.Read
 		i.mu.Unlock()
 		i.bell.Ring()
 	}()
+	stop := i.tellOthers(ctx, row.ID)
 	err := i.bring(ctx, im, file)
+	stop()
 	if err != nil {
 		var bad unusable
 		why, line := fault.New(fault.Conflict, "the server could not finish the import; nothing was changed: import the file again"), int64(0)

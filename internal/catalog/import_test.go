@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/text/encoding/unicode"
 
@@ -466,6 +467,45 @@ func TestBadAsking(t *testing.T) {
 		}
 		if n := must(w.db.Reader().CatalogImport.Query().Count(w.Context())); n != 0 {
 			w.Errorf("%d imports", n)
+		}
+	})
+}
+
+// How far an import is can be seen from another process while it goes on.
+func TestProgressIsSeenElsewhere(t *testing.T) {
+	each(t, func(w *world) {
+		if !w.db.Shared() {
+			return
+		}
+		rows, gate, given := "sku\n", make(chan struct{}), false
+		for n := range 60_000 {
+			rows += fmt.Sprintf("S-%05d\n", n)
+		}
+		file := io.MultiReader(strings.NewReader(rows), readerFunc(func(b []byte) (int, error) {
+			if given {
+				return 0, io.EOF
+			}
+			<-gate // until it was seen
+			given = true
+			return copy(b, "LAST\n"), nil
+		}))
+		in := database.NewImport{MerchantID: w.m.ID, Kind: enum.ImportProducts, Format: enum.CSV}
+		done := make(chan error, 1)
+		go func() {
+			_, err := w.importer.Run(w.Context(), in, file)
+			done <- err
+		}()
+		look := time.NewTicker(20 * time.Millisecond)
+		defer look.Stop()
+		for seen := false; !seen; {
+			for _, row := range must(w.db.Reader().CatalogImport.Query().All(w.Context())) {
+				seen = row.Status == enum.ImportRunning && row.Rows >= 2000
+			}
+			<-look.C
+		}
+		close(gate)
+		if err := <-done; err != nil {
+			w.Fatal(err)
 		}
 	})
 }

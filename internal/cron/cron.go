@@ -16,18 +16,24 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/database"
+	"stockbridge/internal/fault"
 	"stockbridge/internal/schedule"
 )
 
-// Starter starts a sync and does not wait for it. The sync runs on a context of its own: changing a schedule ends the
-// context of a job that is under way.
-type Starter func(ctx context.Context, merchantID, connectionID int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error)
+// Starter starts a sync that is due, unless another replica has, and does not wait for it; due tells whether it did. The sync
+// runs on a context of its own: changing a schedule ends the context of a job that is under way.
+type Starter func(context.Context, database.Due) (due bool, err error)
+
+// Keeper tells whether this replica is the one that tidies up, and gives a context to do so under.
+type Keeper func(context.Context) (context.Context, context.CancelFunc, bool)
 
 // Config is what a Cron works with.
 type Config struct {
 	DB    *database.DB
 	Start Starter
 	Log   *slog.Logger
+	// Keeper is asked before what is too old is deleted; nil is a process that has no others beside it.
+	Keeper Keeper
 	// Jitter is the window over which syncs that are due at one time begin. A connection begins at the same place in it every
 	// time, never before it is due. 0: all begin at once.
 	Jitter time.Duration
@@ -37,13 +43,20 @@ type Config struct {
 type Cron struct {
 	db     *database.DB
 	start  Starter
+	keeper Keeper
 	log    *slog.Logger
 	jitter time.Duration
 	jobs   gocron.Scheduler
 	slots  chan struct{} // how many runs are asked for at a time
 
 	mu   sync.Mutex // guards held, and makes one change of jobs at a time
-	held map[key]uuid.UUID
+	held map[key]job
+}
+
+// job is the job of a schedule.
+type job struct {
+	id      uuid.UUID
+	version int64 // of the schedule
 }
 
 type key struct {
@@ -62,7 +75,7 @@ func newWith(c Config, options ...gocron.SchedulerOption) (*Cron, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the scheduler: %w", err)
 	}
-	return &Cron{db: c.DB, start: c.Start, log: c.Log, jitter: c.Jitter, jobs: jobs, slots: make(chan struct{}, starts), held: map[key]uuid.UUID{}}, nil
+	return &Cron{db: c.DB, start: c.Start, keeper: c.Keeper, log: c.Log, jitter: c.Jitter, jobs: jobs, slots: make(chan struct{}, starts), held: map[key]job{}}, nil
 }
 
 // Start takes up all schedules. A run that was due while no server ran happens now, within the jitter, once (spec 3.7).
@@ -168,34 +181,43 @@ func (c *Cron) put(s *ent.Schedule) error {
 	def := gocron.CronJob("by our own rule", false)
 	task := gocron.NewTask(func(ctx context.Context) { c.due(ctx, s) })
 	options := []gocron.JobOption{gocron.WithCronImplementation(times{rules, c.offset(s.ConnectionID)}), gocron.WithName(fmt.Sprintf("%s sync of connection %d", s.Mode, s.ConnectionID))}
-	if id, ok := c.held[k]; ok {
-		if _, err := c.jobs.Update(id, def, task, options...); err != nil {
+	if held, ok := c.held[k]; ok {
+		if held.version == s.Version {
+			return nil
+		}
+		if _, err := c.jobs.Update(held.id, def, task, options...); err != nil {
 			return fmt.Errorf("change the schedule of connection %d: %w", s.ConnectionID, err)
 		}
+		c.held[k] = job{held.id, s.Version}
 		return nil
 	}
-	job, err := c.jobs.NewJob(def, task, options...)
+	made, err := c.jobs.NewJob(def, task, options...)
 	if err != nil {
 		return fmt.Errorf("schedule connection %d: %w", s.ConnectionID, err)
 	}
-	c.held[k] = job.ID()
+	c.held[k] = job{made.ID(), s.Version}
 	return nil
 }
 
 func (c *Cron) remove(k key) error {
-	id, ok := c.held[k]
+	held, ok := c.held[k]
 	if !ok {
 		return nil
 	}
 	delete(c.held, k)
-	if err := c.jobs.RemoveJob(id); err != nil && !errors.Is(err, gocron.ErrJobNotFound) {
+	if err := c.jobs.RemoveJob(held.id); err != nil && !errors.Is(err, gocron.ErrJobNotFound) {
 		return fmt.Errorf("drop the schedule of connection %d: %w", k.connection, err)
 	}
 	return nil
 }
 
-// due is what a job does: it starts the sync, and stores when the next one is due, which tells the next process whether it
-// missed one.
+// early is by how much a clock may have run fast between arming a timer and reading the time of day. It is less than the time
+// between two runs of any rule.
+const early = time.Second
+
+// due is what a job does: with one transaction it asks for the sync and stores when the next one is due, which tells other
+// replicas, and the next process, whether they missed one. Where another replica has done so already, or has changed the
+// schedule, the jobs here are brought in line.
 func (c *Cron) due(ctx context.Context, s *ent.Schedule) {
 	select {
 	case c.slots <- struct{}{}:
@@ -205,16 +227,26 @@ func (c *Cron) due(ctx context.Context, s *ent.Schedule) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	log := c.log.With("connection", s.ConnectionID, "merchant", s.MerchantID, "mode", s.Mode)
-	if _, err := c.start(ctx, s.MerchantID, s.ConnectionID, s.Mode, enum.Scheduled); err != nil {
-		log.ErrorContext(ctx, "a scheduled sync cannot start", "error", err)
-	}
 	rules, err := database.ScheduleOf(s)
-	if err == nil {
-		next, ok := rules.Next(c.db.Now().Add(-c.offset(s.ConnectionID)))
-		err = c.db.SetNextRun(ctx, s.ID, s.Version, next, ok)
-	}
 	if err != nil {
-		log.ErrorContext(ctx, "the next run of a schedule cannot be stored", "error", err)
+		log.ErrorContext(ctx, "a scheduled sync cannot start", "error", err)
+		return
+	}
+	d := database.Due{ScheduleID: s.ID, Version: s.Version, MerchantID: s.MerchantID, ConnectionID: s.ConnectionID, Mode: s.Mode, By: c.db.Now().Add(early - c.offset(s.ConnectionID))}
+	if next, ok := rules.Next(d.By); ok {
+		d.Next = &next
+	}
+	due, err := c.start(ctx, d)
+	switch {
+	case fault.CodeOf(err) == fault.Disabled: // elsewhere
+	case err != nil:
+		log.ErrorContext(ctx, "a scheduled sync cannot start", "error", err)
+		return
+	case due:
+		return
+	}
+	if err := c.Set(ctx, s.ConnectionID); err != nil {
+		log.ErrorContext(ctx, "a schedule that was changed elsewhere cannot be taken up", "error", err)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/go-co-op/gocron/v2"
 	"github.com/jonboulle/clockwork"
 
-	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/database"
 	"stockbridge/internal/database/dbtest"
@@ -70,9 +69,12 @@ func (b *bundle) run() {
 }
 
 func (b *bundle) make() *Cron {
-	return must(newWith(Config{DB: b.db, Jitter: b.jitter, Log: slog.New(slog.DiscardHandler), Start: func(_ context.Context, _, connection int64, mode enum.SyncMode, trigger enum.SyncTrigger) (*ent.SyncRun, error) {
-		b.started <- fmt.Sprintf("%s %s at %s", trigger, mode, b.clock.Now().Format("15:04"))
-		return nil, nil
+	return must(newWith(Config{DB: b.db, Jitter: b.jitter, Log: slog.New(slog.DiscardHandler), Start: func(ctx context.Context, d database.Due) (bool, error) {
+		run, due, err := b.db.EnqueueDue(ctx, d)
+		if due && err == nil {
+			b.started <- fmt.Sprintf("%s %s at %s", run.Trigger, d.Mode, b.clock.Now().Format("15:04"))
+		}
+		return due, err
 	}}, gocron.WithClock(b.clock)))
 }
 

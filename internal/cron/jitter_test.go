@@ -17,6 +17,7 @@ import (
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/database"
 	"stockbridge/internal/schedule"
 )
 
@@ -97,9 +98,13 @@ func (b *bundle) spread(n int, wait time.Duration) {
 	const window = 30
 	t, started := b.t, make(chan time.Time, n)
 	before, memory := runtime.NumGoroutine(), heap()
-	b.cron = must(newWith(Config{DB: b.db, Jitter: window * time.Second, Log: slog.New(slog.DiscardHandler), Start: func(context.Context, int64, int64, enum.SyncMode, enum.SyncTrigger) (*ent.SyncRun, error) {
-		started <- b.clock.Now()
-		return nil, nil
+	b.cron = must(newWith(Config{DB: b.db, Jitter: window * time.Second, Log: slog.New(slog.DiscardHandler), Start: func(ctx context.Context, d database.Due) (bool, error) {
+		at := b.clock.Now()
+		_, due, err := b.db.EnqueueDue(ctx, d)
+		if due && err == nil {
+			started <- at
+		}
+		return due, err
 	}}, gocron.WithClock(b.clock)))
 	b.start()
 	if jobs := b.cron.Jobs(); jobs != n {

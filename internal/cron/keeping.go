@@ -12,7 +12,7 @@ import (
 // Keep deletes once an hour what is older than keep: activities, but for the latest of each SKU, and problems of runs;
 // and idempotency keys that mean nothing any more. With 0 activities and problems are kept for good. Call it before Start.
 //
-// Every process does so for itself; two at a time find less to do, and do no harm.
+// Of several replicas the keeper does so for all.
 func (c *Cron) Keep(keep time.Duration) error {
 	p := &pruning{Cron: c, keep: keep}
 	_, err := c.jobs.NewJob(gocron.DurationRandomJob(55*time.Minute, 65*time.Minute), gocron.NewTask(p.run), gocron.WithName("pruning"),
@@ -36,6 +36,14 @@ type pruning struct {
 const fromStart = 24
 
 func (p *pruning) run(ctx context.Context) {
+	if p.keeper != nil {
+		keeping, done, ok := p.keeper(ctx)
+		if !ok {
+			return
+		}
+		defer done()
+		ctx = keeping
+	}
 	if p.runs%fromStart == 0 {
 		p.at = 0
 	}

@@ -15,6 +15,8 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -32,6 +34,7 @@ type DB struct {
 	reader  *ent.Client
 	now     func() time.Time
 	tokens  atomic.Uint64 // how often this process took a right away
+	unlock  func() error  // the lock of the SQLite file; nil while this process does not hold it
 	// committed is called after every commit that wrote activities.
 	committed func()
 }
@@ -40,6 +43,8 @@ type DB struct {
 type Options struct {
 	Now       func() time.Time // the clock; nil is the system's, in UTC
 	Committed func()           // called after every commit that wrote activities; nil is nobody
+	// Alone keeps every other process from an SQLite database that opens it so too, until Close. On PostgreSQL it means nothing.
+	Alone bool
 }
 
 // Open connects to sqlite://path (a path relative to the working directory, or absolute with three slashes) or
@@ -55,7 +60,9 @@ func Open(ctx context.Context, rawURL string, opts Options) (*DB, error) {
 	var err error
 	switch scheme, rest, _ := strings.Cut(rawURL, "://"); scheme {
 	case "sqlite":
-		err = db.openSQLite(rest)
+		if err = db.openSQLite(rest); err == nil && opts.Alone {
+			db.unlock, err = db.lockFile()
+		}
 	case "postgres", "postgresql":
 		err = db.openPostgres(ctx, rawURL)
 	default:
@@ -109,16 +116,20 @@ func (db *DB) openSQLite(path string) error {
 }
 
 // openPostgres opens one pool for ent and for pgx. A plan cached while a table was empty cost tenfold, hence
-// force_custom_plan; a statement of a client that is gone stops within 200 ms.
+// force_custom_plan. A statement of a client that is gone stops within 200 ms, and a transaction whose client says nothing
+// any more within a minute: who takes over its work waits for it.
 func (db *DB) openPostgres(ctx context.Context, rawURL string) error {
 	cfg, err := pgxpool.ParseConfig(rawURL)
 	if err != nil {
 		return errors.New("the URL does not parse: write postgres://user:password@host:5432/name")
 	}
-	for k, v := range map[string]string{"plan_cache_mode": "force_custom_plan", "client_connection_check_interval": "200", "timezone": "UTC", "application_name": "stockbridge"} {
+	for k, v := range map[string]string{"plan_cache_mode": "force_custom_plan", "idle_in_transaction_session_timeout": "60000", "timezone": "UTC", "application_name": "stockbridge"} {
 		if _, set := cfg.ConnConfig.RuntimeParams[k]; !set {
 			cfg.ConnConfig.RuntimeParams[k] = v
 		}
+	}
+	if cfg.ConnConfig.RuntimeParams["client_connection_check_interval"] == "" {
+		cfg.AfterConnect = checkClient
 	}
 	if cfg.MaxConns < 16 && !strings.Contains(rawURL, "pool_max_conns") {
 		cfg.MaxConns = 16
@@ -130,6 +141,17 @@ func (db *DB) openPostgres(ctx context.Context, rawURL string) error {
 	db.write = stdlib.OpenDBFromPool(db.pool)
 	db.read = db.write
 	return nil
+}
+
+// checkClient lets the server look every 200 ms whether the client of a long statement is still there. Servers on some
+// systems cannot, and refuse the setting.
+func checkClient(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET client_connection_check_interval = 200")
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && !conn.IsClosed() {
+		return nil
+	}
+	return err
 }
 
 // refuseWrites keeps the readers' client from writing.
@@ -169,6 +191,9 @@ func (db *DB) Close() error {
 	}
 	if db.pool != nil {
 		db.pool.Close()
+	}
+	if db.unlock != nil {
+		errs = append(errs, db.unlock())
 	}
 	return errors.Join(errs...)
 }

@@ -81,7 +81,7 @@ func (im *Import) report() {
 	}
 }
 
-// StartImport notes that an import begins. Fault: NOT_FOUND of merchantId.
+// StartImport notes that an import begins, by the replica whose context this is. Fault: NOT_FOUND of merchantId.
 func (db *DB) StartImport(ctx context.Context, in NewImport) (*ent.CatalogImport, error) {
 	in.OnError = cmp.Or(in.OnError, enum.RejectAll)
 	var row *ent.CatalogImport
@@ -89,7 +89,11 @@ func (db *DB) StartImport(ctx context.Context, in NewImport) (*ent.CatalogImport
 		if _, err = t.merchant(ctx, in.MerchantID); err != nil {
 			return err
 		}
-		row, err = t.ent.CatalogImport.Create().SetMerchantID(in.MerchantID).SetKind(in.Kind).SetFormat(in.Format).SetOnError(in.OnError).SetDryRun(in.DryRun).
+		create := t.ent.CatalogImport.Create()
+		if replica := replicaOf(ctx); replica.Valid {
+			create.SetReplicaID(replica.Int64)
+		}
+		row, err = create.SetMerchantID(in.MerchantID).SetKind(in.Kind).SetFormat(in.Format).SetOnError(in.OnError).SetDryRun(in.DryRun).
 			SetStatus(enum.ImportRunning).SetCreatedAt(db.Now()).Save(ctx)
 		return err
 	})
@@ -113,14 +117,19 @@ func (db *DB) FailImport(ctx context.Context, im *Import, line int64, why *fault
 	return db.inTx(ctx, func(t *tx) error { return t.finish(ctx, im, why) })
 }
 
-// InterruptImports ends the imports that a process left behind when it died: nothing of them was written.
-func (db *DB) InterruptImports(ctx context.Context) error {
+// SaveImport stores how far an import is, for whoever looks from another process. It is for PostgreSQL: on SQLite it would wait
+// for the import itself, which is the one writer.
+func (db *DB) SaveImport(ctx context.Context, id int64, c ImportCounts) error {
 	err := db.inTx(ctx, func(t *tx) error {
-		return t.ent.CatalogImport.Update().Where(catalogimport.StatusEQ(enum.ImportRunning)).SetStatus(enum.ImportFailed).SetFinishedAt(db.Now()).
-			SetError("the server stopped before the import was done; nothing of it was written: import the file again").SetErrorCode(string(fault.Conflict)).Exec(ctx)
+		n, err := t.ent.CatalogImport.Update().Where(catalogimport.ID(id), catalogimport.StatusEQ(enum.ImportRunning)).
+			SetRows(c.Rows).SetCreated(c.Created).SetUpdated(c.Updated).SetUnchanged(c.Unchanged).SetFailed(c.Failed).Save(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		return t.wake(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("end interrupted imports: %w", err)
+		return fmt.Errorf("save import %d: %w", id, err)
 	}
 	return nil
 }

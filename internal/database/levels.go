@@ -128,7 +128,7 @@ func (t *tx) record(ctx context.Context, r *Recording, page []ReportedLevel, las
 		return nil
 	}
 	if r.Mark == 0 {
-		if err := t.QueryRowContext(ctx, t.db.rebind("INSERT INTO plan_marks (merchant_id, sku, warehouse_id) VALUES (?, '', ?) RETURNING id"), r.MerchantID, r.WarehouseID).Scan(&r.Mark); err != nil {
+		if err := t.QueryRowContext(ctx, t.db.rebind("INSERT INTO plan_marks (merchant_id, sku, warehouse_id, replica_id) VALUES (?, '', ?, ?) RETURNING id"), r.MerchantID, r.WarehouseID, replicaOf(ctx)).Scan(&r.Mark); err != nil {
 			return fmt.Errorf("mark a warehouse to be planned: %w", err)
 		}
 	}

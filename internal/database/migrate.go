@@ -54,6 +54,13 @@ func (db *DB) Migrate(ctx context.Context) (applied int, err error) {
 	if current > newest {
 		return 0, fmt.Errorf("the database has schema version %d, this binary knows up to %d: start a newer stockbridge", current, newest)
 	}
+	if db.dialect == dialect.SQLite && db.unlock == nil && current < newest { // an older program may be at work
+		unlock, busy := db.lockFile()
+		if busy != nil {
+			return 0, fmt.Errorf("migrate: %w", busy)
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+	}
 	done, err := p.Up(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)

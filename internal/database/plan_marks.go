@@ -52,9 +52,10 @@ type PlanMark struct {
 	Warehouse Int
 }
 
-// PlanMarks are those of a merchant, the oldest first, at most limit.
+// PlanMarks are those of a merchant, the oldest first, at most limit, without those that recordings of other replicas than
+// the one whose context this is will meet.
 func (db *DB) PlanMarks(ctx context.Context, merchantID int64, limit int) (marks []PlanMark, err error) {
-	rows, err := db.write.QueryContext(ctx, db.rebind("SELECT id, sku, warehouse_id FROM plan_marks WHERE merchant_id = ? ORDER BY id LIMIT ?"), merchantID, limit)
+	rows, err := db.write.QueryContext(ctx, db.rebind("SELECT id, sku, warehouse_id FROM plan_marks WHERE merchant_id = ? AND (replica_id IS NULL OR replica_id = ?) ORDER BY id LIMIT ?"), merchantID, replicaOf(ctx), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read plan marks: %w", err)
 	}
@@ -80,26 +81,39 @@ func (db *DB) Planned(ctx context.Context, ids ...int64) error {
 			}
 			query, arg = "DELETE FROM plan_marks WHERE id IN (SELECT value FROM json_each(?))", string(list)
 		}
-		if _, err := db.write.ExecContext(ctx, db.rebind(query), arg); err != nil {
+		err := db.inTx(ctx, func(t *tx) error {
+			_, err := t.ExecContext(ctx, db.rebind(query), arg)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("take plan marks away: %w", err)
 		}
 	}
 	return nil
 }
 
-// MerchantsToPlan are the merchants with plan marks.
-func (db *DB) MerchantsToPlan(ctx context.Context) (ids []int64, err error) {
-	rows, err := db.write.QueryContext(ctx, "SELECT DISTINCT merchant_id FROM plan_marks ORDER BY merchant_id")
+// LeaveMarks lets anybody meet the marks of recordings that came to nothing.
+func (db *DB) LeaveMarks(ctx context.Context, ids ...int64) error {
+	if db.pool == nil {
+		return nil // there is nobody else
+	}
+	if _, err := db.write.ExecContext(ctx, "UPDATE plan_marks SET replica_id = NULL WHERE id = ANY($1)", ids); err != nil {
+		return fmt.Errorf("leave plan marks: %w", err)
+	}
+	return nil
+}
+
+// MerchantsToPlan are the merchants with plan marks that anybody may meet, each with its oldest one.
+func (db *DB) MerchantsToPlan(ctx context.Context) (oldest map[int64]int64, err error) {
+	oldest = map[int64]int64{}
+	err = db.scan(ctx, "SELECT merchant_id, min(id) FROM plan_marks WHERE replica_id IS NULL GROUP BY merchant_id", nil, func(scan func(...any) error) error {
+		var merchant, mark int64
+		err := scan(&merchant, &mark)
+		oldest[merchant] = mark
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read plan marks: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read plan marks: %w", err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return oldest, nil
 }

@@ -58,7 +58,11 @@ func (db *DB) BeginPush(ctx context.Context, storeID int64) (s Standing, err err
 
 // EndPush closes a push all of whose outcomes are marked.
 func (db *DB) EndPush(ctx context.Context, storeID int64) error {
-	if _, err := db.write.ExecContext(ctx, db.rebind("UPDATE stores SET pushing = false WHERE id = ?"), storeID); err != nil {
+	err := db.inTx(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, db.rebind("UPDATE stores SET pushing = false WHERE id = ?"), storeID)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("end the push to store %d: %w", storeID, err)
 	}
 	return nil

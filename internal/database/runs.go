@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"stockbridge/ent"
@@ -14,36 +15,9 @@ import (
 // EnqueueRun asks for a sync of a connection (spec 3.8). While one is under way it answers that one; only a Full Sync
 // asked for during a Smart one is queued, once. fresh tells whether the run was made now.
 func (db *DB) EnqueueRun(ctx context.Context, merchantID, connectionID int64, mode enum.SyncMode, trigger enum.SyncTrigger) (run *ent.SyncRun, fresh bool, err error) {
-	err = db.inTx(ctx, func(t *tx) error {
-		c, err := t.ent.Connection.Query().Where(connection.ID(connectionID), connection.MerchantID(merchantID)).Only(ctx)
-		if ent.IsNotFound(err) {
-			return fault.At("connectionId", fault.NotFound, "no connection has this id")
-		}
-		if err != nil {
-			return err
-		}
-		if (!c.Enabled || !c.InventoryEnabled) && trigger != enum.Excluding {
-			return fault.At("connectionId", fault.Disabled, "connection %q does not sync: enable it with enableConnection and enableInventory first", c.Name)
-		}
-		if err := t.lock(ctx, lockRuns, connectionID); err != nil {
-			return err
-		}
-		live, err := t.ent.SyncRun.Query().Where(syncrun.ConnectionID(connectionID), syncrun.StatusIn(enum.Running, enum.Queued)).Order(ent.Desc(syncrun.FieldID)).All(ctx)
-		if err != nil {
-			return err
-		}
-		for _, r := range live {
-			if r.Mode == mode || r.Mode == enum.Full {
-				run = r
-				return nil
-			}
-		}
-		fresh = true
-		run, err = t.ent.SyncRun.Create().SetMerchantID(merchantID).SetConnectionID(connectionID).SetMode(mode).SetTrigger(trigger).SetCreatedAt(db.Now()).Save(ctx)
-		if err != nil {
-			return err
-		}
-		return t.wake(ctx)
+	err = db.inTx(ctx, func(t *tx) (err error) {
+		run, fresh, err = t.enqueue(ctx, merchantID, connectionID, mode, trigger)
+		return err
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("ask for a sync of connection %d: %w", connectionID, err)
@@ -51,7 +25,38 @@ func (db *DB) EnqueueRun(ctx context.Context, merchantID, connectionID int64, mo
 	return run, fresh, nil
 }
 
+func (t *tx) enqueue(ctx context.Context, merchantID, connectionID int64, mode enum.SyncMode, trigger enum.SyncTrigger) (run *ent.SyncRun, fresh bool, err error) {
+	c, err := t.ent.Connection.Query().Where(connection.ID(connectionID), connection.MerchantID(merchantID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, false, fault.At("connectionId", fault.NotFound, "no connection has this id")
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if (!c.Enabled || !c.InventoryEnabled) && trigger != enum.Excluding {
+		return nil, false, fault.At("connectionId", fault.Disabled, "connection %q does not sync: enable it with enableConnection and enableInventory first", c.Name)
+	}
+	if err := t.lock(ctx, lockRuns, connectionID); err != nil {
+		return nil, false, err
+	}
+	live, err := t.ent.SyncRun.Query().Where(syncrun.ConnectionID(connectionID), syncrun.StatusIn(enum.Running, enum.Queued)).Order(ent.Desc(syncrun.FieldID)).All(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, r := range live {
+		if r.Mode == mode || r.Mode == enum.Full {
+			return r, false, nil
+		}
+	}
+	run, err = t.ent.SyncRun.Create().SetMerchantID(merchantID).SetConnectionID(connectionID).SetMode(mode).SetTrigger(trigger).SetCreatedAt(t.db.Now()).Save(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	return run, true, t.wake(ctx)
+}
+
 // ClaimRun starts the oldest queued run of a connection, unless one is running: then, or when none is queued, it answers nil.
+// The run is the replica's whose context this is.
 func (db *DB) ClaimRun(ctx context.Context, connectionID int64) (run *ent.SyncRun, err error) {
 	err = db.inTx(ctx, func(t *tx) error {
 		if err := t.lock(ctx, lockRuns, connectionID); err != nil {
@@ -68,7 +73,11 @@ func (db *DB) ClaimRun(ctx context.Context, connectionID int64) (run *ent.SyncRu
 		if err != nil {
 			return err
 		}
-		run, err = next.Update().SetStatus(enum.Running).SetStartedAt(db.Now()).Save(ctx)
+		u := next.Update().SetStatus(enum.Running).SetStartedAt(db.Now()).ClearReplicaID()
+		if replica := replicaOf(ctx); replica.Valid {
+			u.SetReplicaID(replica.Int64)
+		}
+		run, err = u.Save(ctx)
 		if err != nil {
 			return err
 		}
@@ -98,13 +107,13 @@ const MaxProblems = 1000
 
 // SaveRun stores how far a run is.
 func (db *DB) SaveRun(ctx context.Context, runID int64, step enum.SyncStep, c Counts) error {
-	return db.saveRun(ctx, runID, func(u *ent.SyncRunUpdateOne) { tally(u, c).SetStep(step) })
+	return db.saveRun(ctx, runID, func(u *ent.SyncRunUpdateOne) { tally(u, c).SetStep(step).Where(syncrun.FinishedAtIsNil()) })
 }
 
-// FinishRun ends a run. reason is nil where nothing went wrong.
+// FinishRun ends a run. reason is nil where nothing went wrong. It fails where somebody else has ended it.
 func (db *DB) FinishRun(ctx context.Context, runID int64, status enum.SyncStatus, reason error, c Counts) error {
 	return db.saveRun(ctx, runID, func(u *ent.SyncRunUpdateOne) {
-		tally(u, c).SetStatus(status).SetStep(enum.Done).SetFinishedAt(db.Now())
+		tally(u, c).SetStatus(status).SetStep(enum.Done).SetFinishedAt(db.Now()).Where(syncrun.FinishedAtIsNil())
 		if reason != nil {
 			u.SetError(fault.Message(reason))
 			if code := fault.CodeOf(reason); code != "" {
@@ -118,7 +127,9 @@ func (db *DB) saveRun(ctx context.Context, runID int64, set func(*ent.SyncRunUpd
 	err := db.inTx(ctx, func(t *tx) error {
 		u := t.ent.SyncRun.UpdateOneID(runID)
 		set(u)
-		if err := u.Exec(ctx); err != nil {
+		if err := u.Exec(ctx); ent.IsNotFound(err) {
+			return errors.New("it has ended already")
+		} else if err != nil {
 			return err
 		}
 		return t.wake(ctx)
@@ -213,20 +224,4 @@ func (db *DB) Run(ctx context.Context, id int64) (*ent.SyncRun, error) {
 		return nil, fmt.Errorf("read run %d: %w", id, err)
 	}
 	return run, nil
-}
-
-// Interrupt ends the runs that a process left behind when it died, and answers the connections with queued ones.
-func (db *DB) Interrupt(ctx context.Context) (interrupted int, queued []int64, err error) {
-	err = db.inTx(ctx, func(t *tx) error {
-		interrupted, err = t.ent.SyncRun.Update().Where(syncrun.StatusEQ(enum.Running)).SetStatus(enum.Interrupted).SetStep(enum.Done).SetFinishedAt(db.Now()).
-			SetError("the server stopped while this sync was running; the next Smart Sync goes on from what is stored").Save(ctx)
-		if err != nil {
-			return err
-		}
-		return t.ent.SyncRun.Query().Where(syncrun.StatusEQ(enum.Queued)).Unique(true).Select(syncrun.FieldConnectionID).Scan(ctx, &queued)
-	})
-	if err != nil {
-		return 0, nil, fmt.Errorf("end interrupted runs: %w", err)
-	}
-	return interrupted, queued, nil
 }

@@ -25,9 +25,15 @@ type tx struct {
 	activity bool // activities were written: others are woken after the commit
 }
 
-// inTx runs f in a transaction: committed when f returns nil, else undone.
+// inTx runs f in a transaction: committed when f returns nil, else undone. Under a context that Session.Guard made it
+// fails with ErrLost where another replica has taken over.
 func (db *DB) inTx(ctx context.Context, f func(*tx) error) (err error) {
-	return db.in(ctx, db.write, nil, f)
+	return db.in(ctx, db.write, nil, func(t *tx) error {
+		if err := fenceOf(ctx).check(ctx, t); err != nil {
+			return err
+		}
+		return f(t)
+	})
 }
 
 // inView runs f in a transaction that only reads, and sees the database as it is at one moment. It keeps no writer waiting.

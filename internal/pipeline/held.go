@@ -43,11 +43,11 @@ func (p *Pipeline) Reject(ctx context.Context, merchantID, runID int64) error {
 // drop puts a held report aside for good.
 func (p *Pipeline) drop(ctx context.Context, warehouseID int64, h *ent.HeldReport, words string) (err error) {
 	defer wrap("reject "+h.Name, &err)
-	unlock, err := p.warehouses.lock(ctx, warehouseID)
+	ctx, release, err := p.hold(ctx, database.WarehouseLease, warehouseID)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	if h.Stamp != "" {
 		if err := p.moveAside(ctx, warehouseID, h, fault.New(fault.Held, "%s: %s", words, h.Reason)); err != nil {
 			return err
@@ -83,11 +83,11 @@ func (p *Pipeline) moveAside(ctx context.Context, warehouseID int64, h *ent.Held
 // ReleaseReported lets the held report of a warehouse that reports by itself through, and plans what it changes, before
 // it returns. Faults at warehouseId: WRONG_STATE.
 func (p *Pipeline) ReleaseReported(ctx context.Context, w *ent.Warehouse) (r Reported, err error) {
-	unlock, err := p.warehouses.lock(ctx, w.ID)
+	ctx, release, err := p.hold(ctx, database.WarehouseLease, w.ID)
 	if err != nil {
 		return r, err
 	}
-	defer unlock()
+	defer release()
 	h, err := p.heldHere(ctx, w)
 	if err != nil {
 		return r, err
@@ -99,6 +99,7 @@ func (p *Pipeline) ReleaseReported(ctx context.Context, w *ent.Warehouse) (r Rep
 		return r, err
 	}
 	if err := take.released(ctx); err != nil {
+		p.leaveBe(ctx, take.touched.marks)
 		return r, err
 	}
 	if err := p.planChanges(ctx, w, database.Int{}, take.touched); err != nil {

@@ -74,7 +74,7 @@ func (p *Pipeline) pushOnce(c *ent.Connection) (again bool) {
 	return !fresh
 }
 
-// await waits until a run of this process has ended.
+// await waits until a run has ended, in whatever replica.
 func (p *Pipeline) await(runID int64) {
 	for {
 		p.mu.Lock()

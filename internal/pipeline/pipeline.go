@@ -28,6 +28,8 @@ type Config struct {
 	Syncs int
 	// Window is how long changes that a warehouse reports are gathered before they are pushed (pushOnChange); 0 is 500 ms.
 	Window time.Duration
+	// Version is the program's, which the replicas of a database tell each other.
+	Version string
 }
 
 // Pipeline runs syncs in the background. It is safe for concurrent use.
@@ -41,9 +43,9 @@ type Pipeline struct {
 	cancel context.CancelCauseFunc
 	work   sync.WaitGroup
 
-	warehouses keyedLock // one pull or report of a warehouse at a time
-	stores     keyedLock // one push to a store at a time
-	merchants  keyedLock // one planner behind the scenes per merchant
+	locks keyedLock          // what hold has leases for among replicas, within this one
+	life  sync.WaitGroup     // of the replica
+	die   context.CancelFunc // ends it; nil where it is none
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -53,8 +55,9 @@ type Pipeline struct {
 	marks   map[int64]bool                    // plan marks that a pull under way will meet itself
 	behind  map[int64]bool                    // by merchant that is being planned behind a request: true to go once more
 	soon    map[int64]bool                    // by store that is pushed to on change: true to go once more
-	ended   chan struct{}                     // closed when the next run ends
+	ended   chan struct{}                     // closed when the next run ends, and when one elsewhere may have
 	totals  Totals
+	replica replica
 }
 
 var (
@@ -62,7 +65,7 @@ var (
 	errStopping = errors.New("the server is stopping; the next Smart Sync goes on from what is stored")
 )
 
-// New makes a pipeline. Call Recover once before anything else, and Close at the end.
+// New makes a pipeline. Call Recover or Join once before anything else, and Close at the end.
 func New(cfg Config) *Pipeline {
 	if cfg.Syncs == 0 {
 		cfg.Syncs = 16
@@ -76,27 +79,23 @@ func New(cfg Config) *Pipeline {
 	return p
 }
 
-// Recover takes up what an earlier process left: its running syncs end INTERRUPTED, queued ones start, and what was marked
-// to be planned is planned behind.
+// Recover joins the replicas, and takes up what others left: running syncs of those that are gone end INTERRUPTED, queued ones
+// start, and what was marked to be planned is planned behind. From now on it goes on doing so until Close.
 func (p *Pipeline) Recover(ctx context.Context) error {
-	interrupted, queued, err := p.db.Interrupt(ctx)
-	if err != nil {
+	if err := p.Join(ctx); err != nil {
 		return err
-	}
-	if interrupted > 0 {
-		p.log.WarnContext(ctx, "an earlier process stopped in the middle of syncs", "interrupted", interrupted)
 	}
 	merchants, err := p.db.MerchantsToPlan(ctx)
 	if err != nil {
 		return err
 	}
-	for _, id := range merchants {
+	for id := range merchants {
 		p.planBehind(id)
 	}
-	for _, id := range queued {
-		p.kick(id)
-	}
-	return nil
+	p.mu.Lock()
+	p.replica.takes = true
+	p.mu.Unlock()
+	return p.takeRuns(ctx)
 }
 
 // Start asks for a sync of a connection and returns its run, or the one under way (spec 3.8). It does not wait.
@@ -110,7 +109,16 @@ func (p *Pipeline) Start(ctx context.Context, merchantID, connectionID int64, mo
 	return run, nil
 }
 
-// Cancel asks a run to stop and returns it. What was sent to the store is marked before it ends. Faults: NOT_FOUND, WRONG_STATE.
+// StartDue asks for the sync that a schedule is due for, if no other replica has. It does not wait. Faults: those of Start.
+func (p *Pipeline) StartDue(ctx context.Context, d database.Due) (due bool, err error) {
+	_, due, err = p.db.EnqueueDue(ctx, d)
+	if due && err == nil {
+		p.kick(d.ConnectionID)
+	}
+	return due, err
+}
+
+// Cancel asks a run to stop and returns it: one of another replica stops within a second or two. What was sent to the store is marked before it ends. Faults: NOT_FOUND, WRONG_STATE.
 func (p *Pipeline) Cancel(ctx context.Context, merchantID, runID int64) (*ent.SyncRun, error) {
 	run, err := p.db.RequestCancel(ctx, merchantID, runID)
 	if err != nil {
@@ -144,6 +152,7 @@ func (p *Pipeline) Close(ctx context.Context) {
 	}
 	p.cancel(errStopping)
 	<-done
+	p.leave()
 }
 
 // background runs f until it returns; Close waits for it. It answers false when the pipeline is closed. p.mu is held.
@@ -202,7 +211,12 @@ func (p *Pipeline) next(connectionID int64) bool {
 	if closed {
 		return false // what is queued stays so and starts with the next process
 	}
-	run, err := p.db.ClaimRun(p.base, connectionID)
+	ctx, done, err := p.Working(p.base)
+	if err != nil {
+		return false
+	}
+	defer done()
+	run, err := p.db.ClaimRun(ctx, connectionID)
 	if err != nil {
 		p.log.Error("a queued sync cannot be started", "connection", connectionID, "error", err)
 		return false
@@ -210,25 +224,30 @@ func (p *Pipeline) next(connectionID int64) bool {
 	if run == nil {
 		return false
 	}
-	p.run(run)
+	p.run(ctx, run)
 	return true
+}
+
+type lockKey struct {
+	kind database.LeaseKind
+	key  int64
 }
 
 // keyedLock is one lock per key.
 type keyedLock struct {
 	mu   sync.Mutex
-	held map[int64]chan struct{} // closed when the holder lets go
+	held map[lockKey]chan struct{} // closed when the holder lets go
 }
 
 // lock waits for a key's lock until ctx ends. Call the function it returns to let go.
-func (l *keyedLock) lock(ctx context.Context, key int64) (unlock func(), err error) {
+func (l *keyedLock) lock(ctx context.Context, key lockKey) (unlock func(), err error) {
 	for {
 		l.mu.Lock()
 		busy, ok := l.held[key]
 		if !ok {
 			mine := make(chan struct{})
 			if l.held == nil {
-				l.held = map[int64]chan struct{}{}
+				l.held = map[lockKey]chan struct{}{}
 			}
 			l.held[key] = mine
 			l.mu.Unlock()

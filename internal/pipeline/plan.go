@@ -27,10 +27,27 @@ func (p *Pipeline) disown(marks []int64) {
 	}
 }
 
+// leaveBe gives up to meet the marks of recordings, so that others can.
+func (p *Pipeline) leaveBe(ctx context.Context, marks []int64) {
+	p.disown(marks)
+	if len(marks) == 0 {
+		return
+	}
+	if err := p.db.LeaveMarks(context.WithoutCancel(ctx), marks...); err != nil {
+		p.log.WarnContext(ctx, "what was recorded is planned only with this process's next sync or when it is gone", "error", err)
+	}
+}
+
 // planChanges plans what recordings changed, takes their marks away, and then meets all other marks of the merchant. A
 // recording that is not planned to the end leaves its mark behind: the next one to plan does the whole warehouse.
-func (p *Pipeline) planChanges(ctx context.Context, w *ent.Warehouse, run database.Int, c *changes) error {
-	defer p.disown(c.marks)
+func (p *Pipeline) planChanges(ctx context.Context, w *ent.Warehouse, run database.Int, c *changes) (err error) {
+	defer func() {
+		if err != nil {
+			p.leaveBe(ctx, c.marks)
+		} else {
+			p.disown(c.marks)
+		}
+	}()
 	if c.many {
 		if err := p.planWhole(ctx, w.MerchantID, w.ID, run); err != nil {
 			return err
@@ -105,11 +122,11 @@ func (p *Pipeline) demands(ctx context.Context, merchantID int64) (d demands, er
 
 // planMarks meets a merchant's plan marks until none is left.
 func (p *Pipeline) planMarks(ctx context.Context, merchantID int64, run database.Int) error {
-	unlock, err := p.merchants.lock(ctx, merchantID)
+	ctx, release, err := p.hold(ctx, database.MerchantLease, merchantID)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	for {
 		d, err := p.demands(ctx, merchantID)
 		if err != nil || len(d.ids) == 0 {

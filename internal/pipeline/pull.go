@@ -18,7 +18,8 @@ import (
 	"stockbridge/internal/warehouse"
 )
 
-// pull is one pull of a warehouse, for all runs that asked for one while it is under way (spec 3.9).
+// pull is one pull of a warehouse, for all runs of this process that asked for one while it is under way (spec 3.9). A run of
+// another replica waits for the lease and pulls then, which finds what came meanwhile and mostly nothing.
 type pull struct {
 	cancel  context.CancelCauseFunc
 	waiting int           // runs that want it; guarded by Pipeline.mu
@@ -158,11 +159,11 @@ func (pl *pull) problem(p database.Problem) {
 
 // pullAndPlan records every report that waits, oldest first, then plans what they changed.
 func (p *Pipeline) pullAndPlan(ctx context.Context, w *ent.Warehouse, runID int64, pl *pull) (partial, err error) {
-	unlock, err := p.warehouses.lock(ctx, w.ID)
+	ctx, release, err := p.hold(ctx, database.WarehouseLease, w.ID)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer release()
 	var touched changes
 	if w.Platform != enum.Push {
 		pl.enter(enum.Pulling)

@@ -22,11 +22,11 @@ func (s *syncing) push(ctx context.Context) (err error) {
 	store := s.conn.Edges.Store
 	defer wrap(fmt.Sprintf("push to store %q", store.Name), &err)
 	s.enter(enum.Waiting)
-	unlock, err := s.p.stores.lock(ctx, store.ID)
+	ctx, release, err := s.p.hold(ctx, database.StoreLease, store.ID)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer release()
 	s.enter(enum.Pushing)
 	sink, err := s.p.cfg.Sink(ctx, store)
 	if err != nil {

@@ -53,11 +53,11 @@ func (p *Pipeline) Report(ctx context.Context, w *ent.Warehouse, complete bool, 
 			return r, err
 		}
 	}
-	unlock, err := p.warehouses.lock(ctx, w.ID)
+	ctx, release, err := p.hold(ctx, database.WarehouseLease, w.ID)
 	if err != nil {
 		return r, err
 	}
-	defer unlock()
+	defer release()
 	rec := p.recording(w, database.Int{}, complete, rejected)
 	if complete {
 		if err := p.guard(ctx, w, "the report", "", in, rec, rejected, len(rows) == 0); err != nil {
@@ -69,11 +69,12 @@ func (p *Pipeline) Report(ctx context.Context, w *ent.Warehouse, complete bool, 
 		r.Problems = append(r.Problems, database.Problem{Kind: enum.RowNote, Line: int(line), SKU: k.SKU, Message: "the same SKU and facility come again further down; the last one counts"})
 	}), func() {})
 	touched.add(rec)
-	if err != nil {
-		return r, err
+	if err == nil {
+		r.Counts.Changed = rec.Changed
+		err = p.db.DropHeld(ctx, w.ID) // a later report takes the place of one that is held
 	}
-	r.Counts.Changed = rec.Changed
-	if err := p.db.DropHeld(ctx, w.ID); err != nil { // a later report takes the place of one that is held
+	if err != nil {
+		p.leaveBe(ctx, touched.marks)
 		return r, err
 	}
 	if err := p.planChanges(ctx, w, database.Int{}, &touched); err != nil {

@@ -25,9 +25,10 @@ type syncing struct {
 	counts database.Counts
 }
 
-// run carries a claimed run through to its end. Whatever happens, the run does not stay RUNNING.
-func (p *Pipeline) run(run *ent.SyncRun) {
-	ctx, cancel := context.WithCancelCause(p.base)
+// run carries a claimed run through to its end. Whatever happens, the run does not stay RUNNING; where this replica lost it,
+// another one ends it.
+func (p *Pipeline) run(ctx context.Context, run *ent.SyncRun) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p.mu.Lock()
 	p.running[run.ID] = cancel
@@ -51,7 +52,9 @@ func (p *Pipeline) run(run *ent.SyncRun) {
 	p.mu.Lock()
 	p.tally(status, s.counts)
 	p.mu.Unlock()
-	if err := p.db.FinishRun(context.WithoutCancel(ctx), run.ID, status, reason, s.counts); err != nil {
+	if err := p.db.FinishRun(context.WithoutCancel(ctx), run.ID, status, reason, s.counts); errors.Is(err, database.ErrLost) {
+		s.log.Warn("a sync was lost; another replica ends it", "error", err)
+	} else if err != nil {
 		s.log.Error("a sync's end cannot be stored", "error", err)
 	}
 	level := slog.LevelInfo
@@ -110,7 +113,7 @@ func (s *syncing) status(reason error) enum.SyncStatus {
 	switch {
 	case errors.Is(reason, errCanceled):
 		return enum.Canceled
-	case errors.Is(reason, errStopping):
+	case errors.Is(reason, errStopping), errors.Is(reason, database.ErrLost):
 		return enum.Interrupted
 	case errors.As(reason, &hold):
 		return enum.Held

@@ -12,6 +12,9 @@ type Totals struct {
 	Ended          map[enum.SyncStatus]int64 // syncs, by how they ended
 	Running        int                       // syncs under way
 	Pushed, Failed int64                     // levels
+	Leases         int                       // that this replica holds; 0 on SQLite
+	Lost           int64                     // sessions in the database that broke
+	TakenOver      int64                     // replicas that were gone, and left their work to this one
 }
 
 // Totals tells what has been done so far.
@@ -20,6 +23,7 @@ func (p *Pipeline) Totals() Totals {
 	defer p.mu.Unlock()
 	t := p.totals
 	t.Ended, t.Running = maps.Clone(t.Ended), len(p.running)
+	t.Leases, t.Lost, t.TakenOver = p.replica.held, p.replica.lost, p.replica.buried
 	return t
 }
 

@@ -134,6 +134,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		panic(err) // nobody comes here who is not signed in
 	}
 	if err := s.rights.hold(secret, viewer, e); err != nil {
+		s.exec.release(ctx)
 		w.Header().Set("Retry-After", "10")
 		refuse(w, http.StatusTooManyRequests, fault.CodeOf(err), fault.Message(err))
 		return
