@@ -34,6 +34,7 @@ var stores = []kind{
 	{platform: enum.Vendure, field: "vendure", secrets: []string{"password", "apiKey"}, leads: []string{"url"}},
 	{platform: enum.Medusa, field: "medusa", secrets: []string{"secretKey"}, leads: []string{"url"}},
 	{platform: enum.Saleor, field: "saleor", secrets: []string{"token"}, leads: []string{"url"}},
+	{platform: enum.Amazon, field: "amazon", secrets: []string{"clientSecret", "refreshToken"}, leads: []string{"endpoint", "tokenEndpoint"}},
 }
 
 // warehouses are the platforms of warehouses.

@@ -13,6 +13,7 @@ import (
 	"stockbridge/ent"
 	"stockbridge/internal/access"
 	"stockbridge/internal/channel"
+	"stockbridge/internal/channel/amazon"
 	"stockbridge/internal/channel/bigcommerce"
 	channelfiles "stockbridge/internal/channel/fileexchange"
 	"stockbridge/internal/channel/httpstore"
@@ -85,6 +86,7 @@ type Store struct {
 	Vendure      *vendure.Config     `json:"vendure,omitempty"`
 	Medusa       *medusa.Config      `json:"medusa,omitempty"`
 	Saleor       *saleor.Config      `json:"saleor,omitempty"`
+	Amazon       *amazon.Config      `json:"amazon,omitempty"`
 }
 
 // HTTPStore are the settings of a store that takes JSON over HTTP; zero values are httpstore's defaults.
@@ -299,6 +301,8 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 		return medusa.New(*s.Medusa, p.options("Medusa store", id))
 	case s.Saleor != nil:
 		return saleor.New(*s.Saleor, p.options("Saleor store", id))
+	case s.Amazon != nil:
+		return amazon.New(*s.Amazon, p.options("Amazon store", id))
 	}
 	return nil, fault.New(fault.Blank, "choose exactly one platform")
 }
