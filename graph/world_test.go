@@ -107,6 +107,10 @@ func newWorld(t testing.TB, name string) *world {
 		}
 	})
 	w.feed = activity.New(w.db, w.bell, log)
+	reading, stop := context.WithCancel(context.Background())
+	var read sync.WaitGroup
+	read.Go(func() { w.feed.Run(reading) })
+	t.Cleanup(func() { stop(); read.Wait() })
 	w.imports = catalog.New(catalog.Config{DB: w.db, Replan: w.pipeline.Replan, Log: log})
 	t.Cleanup(func() { w.imports.Close(context.Background()) })
 	w.schema = graph.New(graph.Config{

@@ -1,5 +1,9 @@
-// Package activity is the live feed: whoever follows it holds a position, reads on from storage, and is woken when there
-// may be more. Nothing is delivered that is not committed, and nothing is passed over.
+// Package activity is the live feed. One goroutine per process reads what is committed, once, in the order of commits,
+// and hands it to all who follow, by merchant and SKU. Who begins in the past, or takes things too slowly, reads from
+// storage until it is near, and joins where it stands: nothing is delivered that is not committed, nothing is passed over
+// or told twice, nobody waits for another, and what is held in memory is bounded.
+//
+// All of this rests on ids being in the order of commits (database.tx.tell): who has seen one never finds a smaller one later.
 package activity
 
 import (
@@ -13,55 +17,67 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/activity"
 	"stockbridge/ent/feedhorizon"
-	"stockbridge/ent/predicate"
-	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/access"
 	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
 )
 
-// Bell wakes everyone who waits. It keeps no count: who was woken looks for itself. The zero value is ready.
-type Bell struct {
-	mu   sync.Mutex
-	next chan struct{} // closed by the next Ring; nil while nobody waits
-}
-
-// Ring wakes all who wait now.
-func (b *Bell) Ring() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.next != nil {
-		close(b.next)
-		b.next = nil
-	}
-}
-
-// Next returns a channel that the next Ring closes. Take it before looking, so that nothing falls in between.
-func (b *Bell) Next() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.next == nil {
-		b.next = make(chan struct{})
-	}
-	return b.next
-}
-
-// Feed follows the activities of one database.
+// Feed follows the activities of one database. It is safe for concurrent use.
 type Feed struct {
-	db   *database.DB
-	bell *Bell
-	log  *slog.Logger
+	db     *database.DB
+	reader *ent.Client // narrowed to the viewer of the context, as are the objects that rows lead to
+	bell   *Bell
+	log    *slog.Logger
+	first  chan struct{} // somebody follows, where nobody did
+
+	mu     sync.Mutex // guards the rest
+	live   map[place]map[*follower]struct{}
+	count  int             // of followers in live
+	from   int64           // recent holds all with ids above this, to head
+	head   int64           // all up to here were handed out; means nothing while nobody follows
+	recent []*ent.Activity // at most keep
 }
+
+const (
+	pollEvery = 2 * time.Second // how often the feed looks without being woken: the safety net for a wake-up that was lost
+	batch     = 500             // rows that one look reads at most
+	keep      = 1024            // rows that are kept for those who come a little late
+	queued    = 256             // rows that wait for one follower; one more, and it reads from storage
+)
 
 // New makes a feed. The bell has to be rung after every commit of this process (database.Options.Committed).
 func New(db *database.DB, bell *Bell, log *slog.Logger) *Feed {
-	return &Feed{db: db, bell: bell, log: log}
+	return &Feed{db: db, reader: access.Scope(db.Reader()), bell: bell, log: log, first: make(chan struct{}, 1), live: make(map[place]map[*follower]struct{})}
 }
 
-// pollEvery is how often followers look without being woken: the safety net for a wake-up that was lost.
-const pollEvery = 2 * time.Second
-
-// Run passes on what other processes commit, until ctx ends. A broken connection is made anew; followers poll meanwhile.
+// Run reads and hands out until ctx ends. Without it nobody is told anything that was not there before.
 func (f *Feed) Run(ctx context.Context) {
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	listening.Go(func() { f.listen(ctx) })
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for ctx.Err() == nil {
+		woken := f.bell.Next()
+		more, err := f.read(ctx)
+		switch {
+		case more:
+			continue
+		case err != nil && ctx.Err() == nil:
+			f.log.WarnContext(ctx, "the live feed could not read on; it looks again", "error", err)
+			woken = nil // those who commit would have it try over and over
+		}
+		select {
+		case <-woken:
+		case <-f.first:
+		case <-poll.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// listen passes on what other processes commit. A broken connection is made anew; the feed polls meanwhile.
+func (f *Feed) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := f.db.Listen(ctx, f.bell.Ring); err != nil && ctx.Err() == nil {
 			f.log.WarnContext(ctx, "listening for other processes' commits broke off; polling until it is back", "error", err)
@@ -73,40 +89,64 @@ func (f *Feed) Run(ctx context.Context) {
 	}
 }
 
+// read hands out one batch, and tells whether there may be more. While nobody follows it reads nothing.
+func (f *Feed) read(ctx context.Context) (more bool, _ error) {
+	head, followed := f.reached()
+	if !followed {
+		return false, nil
+	}
+	rows, err := f.reader.Activity.Query().Where(activity.IDGT(head)).Order(ent.Asc(activity.FieldID)).Limit(batch).All(access.System(ctx))
+	if err != nil {
+		return false, fmt.Errorf("read the feed after %d: %w", head, err)
+	}
+	f.handOut(head, rows)
+	return len(rows) == batch, nil
+}
+
+// reached is up to where all was handed out; false when nobody follows.
+func (f *Feed) reached() (int64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.head, f.count > 0
+}
+
+// handOut gives rows that were read after head to all who want them. It waits for none of them.
+func (f *Feed) handOut(head int64, rows []*ent.Activity) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.count == 0 || f.head != head { // all left meanwhile, and others may have come
+		return
+	}
+	for _, row := range rows {
+		f.head = row.ID
+		for _, at := range [...]place{{row.MerchantID, row.Sku}, {row.MerchantID, ""}} {
+			for w := range f.live[at] {
+				f.give(w, row)
+			}
+			if row.Sku == "" {
+				break
+			}
+		}
+	}
+	f.recent = append(f.recent, rows...)
+	if over := len(f.recent) - keep; over > 0 {
+		f.from = f.recent[over-1].ID
+		clear(f.recent[:over]) // the array goes on for a while
+		f.recent = f.recent[over:]
+	}
+}
+
 // Changed returns a channel that is closed when something may have been committed. Take it before looking.
 func (f *Feed) Changed() <-chan struct{} { return f.bell.Next() }
 
-// Filter narrows a feed to one merchant and, where set, to more.
-type Filter struct {
-	MerchantID  int64
-	SKU         string              // the product's or warehouse's; "" for all
-	StoreID     int64               // 0 for all
-	WarehouseID int64               // 0 for all
-	Kinds       []enum.ActivityKind // empty for all
+// Newest is the position after everything that is committed.
+func (f *Feed) Newest(ctx context.Context) (int64, error) {
+	newest, err := f.reader.Activity.Query().Order(ent.Desc(activity.FieldID)).FirstID(access.System(ctx))
+	if ent.MaskNotFound(err) != nil {
+		return 0, fmt.Errorf("find the end of the feed: %w", err)
+	}
+	return newest, nil
 }
-
-func (f Filter) where() []predicate.Activity {
-	where := []predicate.Activity{activity.MerchantID(f.MerchantID)}
-	if f.SKU != "" {
-		where = append(where, activity.Sku(f.SKU))
-	}
-	if f.StoreID != 0 {
-		where = append(where, activity.StoreID(f.StoreID))
-	}
-	if f.WarehouseID != 0 {
-		where = append(where, activity.WarehouseID(f.WarehouseID))
-	}
-	if len(f.Kinds) > 0 {
-		where = append(where, activity.KindIn(f.Kinds...))
-	}
-	return where
-}
-
-// FromNow is the position after everything that is committed.
-const FromNow int64 = -1
-
-// batch is how many activities one look reads at most, and so what a follower holds in memory.
-const batch = 500
 
 // Kept tells whether everything of a merchant after an id is still there (spec 5.1). The error is a fault CURSOR_EXPIRED of
 // "after" where something was deleted, for it was too old.
@@ -122,46 +162,33 @@ func (f *Feed) Kept(ctx context.Context, reader *ent.Client, merchantID, after i
 	return nil
 }
 
-// Follow calls yield with every activity after the given id that the filter lets through, in order, first those stored,
-// then as they are committed, until ctx ends or yield fails. ctx carries the viewer that reader is narrowed to. Fault:
-// CURSOR_EXPIRED where activities were deleted before they were reached.
-func (f *Feed) Follow(ctx context.Context, reader *ent.Client, after int64, filter Filter, yield func(*ent.Activity) error) error {
-	if after == FromNow {
-		newest, err := reader.Activity.Query().Where(activity.MerchantID(filter.MerchantID)).Order(ent.Desc(activity.FieldID)).FirstID(ctx)
-		if err != nil && !ent.IsNotFound(err) {
-			return fmt.Errorf("find the end of the feed: %w", err)
-		}
-		after = newest
-	}
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	behind := true // until all that was stored has been read: from then on nothing can go unseen
+// CatchUp calls yield with what is stored after an id and passes the filter, a page at a time and in order, until nothing
+// more was stored when it looked. It returns the position reached: everything up to it was yielded. ctx carries the viewer
+// that reader is narrowed to. Fault: CURSOR_EXPIRED where activities were deleted before they were reached.
+func (f *Feed) CatchUp(ctx context.Context, reader *ent.Client, after int64, filter Filter, yield func([]*ent.Activity) error) (int64, error) {
 	for {
-		more := f.bell.Next()
+		end, followed := f.reached()
+		if !followed {
+			var err error
+			if end, err = f.Newest(ctx); err != nil {
+				return after, errors.Join(ctx.Err(), err)
+			}
+		}
 		rows, err := reader.Activity.Query().Where(filter.where()...).Where(activity.IDGT(after)).Order(ent.Asc(activity.FieldID)).Limit(batch).All(ctx)
 		if err != nil {
-			return errors.Join(ctx.Err(), fmt.Errorf("read the feed after %d: %w", after, err))
+			return after, errors.Join(ctx.Err(), fmt.Errorf("read the feed after %d: %w", after, err))
 		}
-		if behind { // asked after reading, so that what goes in between is noticed
-			if err := f.Kept(ctx, reader, filter.MerchantID, after); err != nil {
-				return errors.Join(ctx.Err(), err)
+		if err := f.Kept(ctx, reader, filter.MerchantID, after); err != nil { // asked after reading, so that what goes in between is noticed
+			return after, errors.Join(ctx.Err(), err)
+		}
+		if len(rows) > 0 {
+			if err := yield(rows); err != nil {
+				return after, err
 			}
+			after = rows[len(rows)-1].ID
 		}
-		behind = len(rows) == batch
-		for _, row := range rows {
-			if err := yield(row); err != nil {
-				return err
-			}
-			after = row.ID
-		}
-		if behind {
-			continue
-		}
-		select {
-		case <-more:
-		case <-poll.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if len(rows) < batch {
+			return max(after, end), nil
 		}
 	}
 }

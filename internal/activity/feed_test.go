@@ -44,7 +44,7 @@ func each(t *testing.T, test func(*testing.T, *bundle)) {
 			b := &bundle{t: t, url: dbtest.URL(t, dialect)}
 			b.db, b.feed = b.open()
 			b.merchant = must(b.db.CreateMerchant(t.Context(), database.CreateMerchant{Name: "m"})).ID
-			for i := range 4 {
+			for i := range 8 {
 				b.warehouses = append(b.warehouses, must(b.db.CreateWarehouse(t.Context(), database.CreateWarehouse{MerchantID: b.merchant, Name: fmt.Sprint(i),
 					Platform: database.PlatformSettings{Platform: enum.Push, Settings: json.RawMessage("{}")}})).ID)
 			}
@@ -82,9 +82,11 @@ var errEnough = errors.New("enough")
 
 // follow collects n activities.
 func follow(ctx context.Context, db *database.DB, f *activity.Feed, after int64, filter activity.Filter, n int) (ids []int64, err error) {
-	err = f.Follow(ctx, db.Reader(), after, filter, func(a *ent.Activity) error {
-		if ids = append(ids, a.ID); len(ids) == n {
-			return errEnough
+	err = f.Follow(ctx, db.Reader(), after, filter, func(page []*ent.Activity) error {
+		for _, a := range page {
+			if ids = append(ids, a.ID); len(ids) == n {
+				return errEnough
+			}
 		}
 		return nil
 	})
@@ -149,32 +151,23 @@ func TestFollowersGetEveryActivityOnceAndInOrder(t *testing.T) {
 func TestFollowFromNow(t *testing.T) {
 	each(t, func(t *testing.T, b *bundle) {
 		b.report(0, 1)
-		started := make(chan struct{})
-		var once sync.Once
-		client := b.db.Reader()
-		client.Intercept(ent.InterceptFunc(func(next ent.Querier) ent.Querier {
-			return ent.QuerierFunc(func(ctx context.Context, q ent.Query) (ent.Value, error) {
-				v, err := next.Query(ctx, q)
-				once.Do(func() { close(started) }) // the position is taken
-				return v, err
-			})
-		}))
-		var got []string
-		done := make(chan error, 1)
-		go func() {
-			done <- b.feed.Follow(t.Context(), client, activity.FromNow, activity.Filter{MerchantID: b.merchant, WarehouseID: b.warehouses[1], SKU: "W1-3", Kinds: []enum.ActivityKind{enum.LevelReported}}, func(a *ent.Activity) error {
-				got = append(got, fmt.Sprint(a.Sku, " ", *a.After))
-				if len(got) == 2 {
-					return errEnough
-				}
-				return nil
-			})
-		}()
-		<-started
+		now := must(b.feed.Newest(t.Context()))
 		b.report(0, 2)
 		b.report(1, 3)
-		b.report(1, 4)
-		if err := <-done; !errors.Is(err, errEnough) {
+		var got []string
+		filter := activity.Filter{MerchantID: b.merchant, WarehouseID: b.warehouses[1], SKU: "W1-3", Kinds: []enum.ActivityKind{enum.LevelReported}}
+		err := b.feed.Follow(t.Context(), b.db.Reader(), now, filter, func(page []*ent.Activity) error {
+			for _, a := range page {
+				got = append(got, fmt.Sprint(a.Sku, " ", *a.After))
+			}
+			if len(got) == 2 {
+				return errEnough
+			}
+			b.report(0, 4)
+			b.report(1, 4)
+			return nil
+		})
+		if !errors.Is(err, errEnough) {
 			t.Fatal(err)
 		}
 		if want := []string{"W1-3 3", "W1-3 4"}; !slices.Equal(got, want) {
