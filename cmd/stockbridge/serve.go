@@ -115,10 +115,12 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 		return err
 	}
 	reader := access.Scope(a.db.Reader())
+	bearers := access.NewAuthenticator(a.db, issuer, i.log)
 	s := server.New(server.Config{
 		Schema: graph.New(graph.Config{Reader: reader, DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Imports: imports, Cron: jobs,
 			Log: i.log, SmartFloor: c.SmartFloor}),
-		Authenticate: access.NewAuthenticator(a.db, issuer, i.log).Authenticate,
+		Authenticate: bearers.Authenticate,
+		Recheck:      bearers.Recheck,
 		Present:      graph.ErrorPresenter(i.log),
 		Once:         access.NewOnce(a.db, a.sealer),
 		Ready:        a.db.Ping,

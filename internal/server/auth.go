@@ -23,12 +23,6 @@ func (s *Server) signIn(ctx context.Context, authorization []string) (_ context.
 	return access.With(ctx, viewer), secret, nil
 }
 
-// revoked tells whether a secret that was good is no more. A database that is away for a moment changes nothing.
-func (s *Server) revoked(ctx context.Context, secret string) bool {
-	_, err := s.Authenticate(ctx, secret)
-	return fault.CodeOf(err) == fault.Unauthenticated
-}
-
 // refuseSignIn tells a bad secret from a server that cannot look it up now.
 func (s *Server) refuseSignIn(w http.ResponseWriter, r *http.Request, err error) {
 	if fault.CodeOf(err) == fault.Unauthenticated {

@@ -91,7 +91,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		text := encode(refused)
 		if accepted[0] == eventStream {
-			text = append(event(refused), complete...)
+			text = append(event(text), complete...)
 		}
 		_, _ = w.Write(text) // a client that is gone needs no answer
 	}
@@ -291,7 +291,7 @@ func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request, methods str
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Last-Event-ID, "+keyHeader)
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.Header().Set("Allow", methods+", OPTIONS")
 	w.WriteHeader(http.StatusNoContent)

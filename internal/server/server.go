@@ -1,8 +1,11 @@
 // Package server is the HTTP side of Stockbridge: who may ask, how GraphQL travels (POST, GET, server-sent events,
 // WebSocket), how much one request may cost, and the pages for health and GraphiQL.
 //
-// Every subscription has one goroutine, which waits for its own client: a slow client slows only itself. All goroutines
-// end with their request or socket; Shutdown waits for them.
+// A socket has one goroutine, which reads. What it asks runs beside; a subscription that others ask for too is executed once
+// for all of them (group), and its responses are encoded once. Nothing is sent while somebody waits for the client: each
+// connection has a bounded queue (wire), and a subscription whose client does not take it leaves the group, reads on from
+// storage at the client's pace, and comes back. One goroutine looks after all sockets: signs of life, and whether what their
+// bearers signed in with still stands (sessions). All goroutines end with their request, socket or group; Shutdown waits for them.
 package server
 
 import (
@@ -26,6 +29,9 @@ type Config struct {
 	Schema graphql.ExecutableSchema
 	// Authenticate finds who a secret belongs to. An unknown, expired or revoked one is a fault with code UNAUTHENTICATED.
 	Authenticate func(ctx context.Context, secret string) (*access.Viewer, error)
+	// Recheck finds who those are now that signed in before, nil for one who may no longer. It is asked every 2 s for all that
+	// go on, and an error changes nothing. Nil asks Authenticate.
+	Recheck func(context.Context, []access.Grant) ([]*access.Viewer, error)
 	// Present turns a resolver's error into what clients see; nil shows the error's own words.
 	Present graphql.ErrorPresenterFunc
 	// Once remembers answers to mutations with an Idempotency-Key; nil lets the header mean nothing.
@@ -44,6 +50,8 @@ type Config struct {
 	MaxUpload int64
 	// Export opens what GET /export/{name} streams; nil is nothing.
 	Export OpenExport
+	// MaxSockets is how many sockets may be open with one token, on one server; 0 is 1000.
+	MaxSockets int
 	// MaxTime is how long a query or mutation may take; 0 is 30 s.
 	MaxTime time.Duration
 }
@@ -60,7 +68,8 @@ const (
 type pace struct {
 	init    time.Duration // a socket's first message is waited for
 	beat    time.Duration // between signs of life; three without an answer end a socket
-	recheck time.Duration // between looks at whether the token still stands
+	recheck time.Duration // between looks at whether tokens still stand
+	idle    time.Duration // a socket that asks for nothing is left open
 }
 
 // Server serves the API. Make one with New; stop it with Shutdown.
@@ -69,7 +78,9 @@ type Server struct {
 	pace    pace
 	http    http.Server
 	exec    *engine
-	buffers sync.Pool // of sockets that write: most are silent most of the time
+	buffers sync.Pool // of *[]byte, for sockets that write: most are silent most of the time
+	groups  *groups
+	live    *sessions
 	metrics *metrics
 	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
 	stop    context.CancelFunc
@@ -89,13 +100,21 @@ func New(c Config) *Server {
 	if c.MaxUpload == 0 {
 		c.MaxUpload = 64 << 20
 	}
+	if c.MaxSockets == 0 {
+		c.MaxSockets = 1000
+	}
+	if c.Recheck == nil {
+		c.Recheck = askEach(c.Authenticate)
+	}
 	if c.MaxTime == 0 {
 		c.MaxTime = 30 * time.Second
 	}
-	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: time.Minute}}
+	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: 2 * time.Second, idle: 10 * time.Minute}}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.sockets, s.cut = context.WithCancel(context.Background())
 	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
+	s.groups = &groups{Server: s, byKey: make(map[groupKey]*group)}
+	s.live = &sessions{Server: s, all: make(map[*session]struct{}), sockets: make(map[int64]int), empty: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
 	if c.Export != nil {
@@ -128,8 +147,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops accepting, ends subscriptions (WebSockets with code 1001), lets requests under way finish and waits for
-// all of it. What has not ended when ctx does is cut off, which the error tells of; nothing runs on in either case.
+// Shutdown stops accepting, ends subscriptions after what was handed out to them is sent (WebSockets with code 1001), and
+// tells where to go on elsewhere; it lets requests under way finish and waits for all of it. What has not ended when ctx does is cut off, which the error tells of; nothing runs on in either case.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
@@ -141,6 +160,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, s.http.Close())
 	}
 	s.inside.Wait()
+	s.groups.work.Wait()
+	s.live.work.Wait()
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return fmt.Errorf("shut down: connections were cut off: %w", err)
 	}

@@ -1,19 +1,20 @@
 package server
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
+	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/gorilla/websocket"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"stockbridge/internal/access"
 	"stockbridge/internal/fault"
 )
 
@@ -31,28 +32,30 @@ const (
 const (
 	subprotocol   = "graphql-transport-ws"
 	maxOperations = 100             // under way on one socket
+	readBuffer    = 512             // bytes; messages of clients are short
 	closeWait     = 2 * time.Second // for the client's answer to our close
 )
 
-// socket is one WebSocket. One goroutine reads; one per operation runs it and writes, waiting for the client; one keeps
-// the connection alive. All have ended when serve returns.
+// socket is one WebSocket. One goroutine reads; those of queries, mutations and subscriptions that are not (yet) in a group
+// run beside. All have ended when serve returns.
 type socket struct {
 	*Server
-	conn   *websocket.Conn
+	conn   *websocket.Conn // reads, and writes through wire
+	wire   *wire
 	ctx    context.Context // from connection_init on it carries the viewer
 	cancel context.CancelFunc
 	secret string
-	acked  bool // of the reading goroutine, as are ctx and secret until then
-	work   sync.WaitGroup
+	acked  bool   // of the reading goroutine, as are ctx and secret until then
+	leave  func() // no longer looked after
+	begun  time.Time
+	work   sync.WaitGroup // Add only under mu, while !over
 
-	writing sync.Mutex // one message at a time
 	mu      sync.Mutex // guards the rest
 	closing bool
+	over    bool // nothing new is begun
 	running map[string]*operation
+	heard   time.Time // when it last had an operation under way
 }
-
-// operation is a subscribe that is under way.
-type operation struct{ cancel context.CancelFunc }
 
 // message of graphql-transport-ws.
 type message struct {
@@ -61,47 +64,82 @@ type message struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// socket upgrades a request and serves it until the client or the server ends it.
+// hijacking hands a connection over as a wire.
+type hijacking struct {
+	http.ResponseWriter
+	buffers *sync.Pool
+	wire    *wire
+}
+
+func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.wire = newWire(conn, h.buffers)
+	return h.wire, rw, nil
+}
+
+// socket upgrades a request. What serves it afterwards holds nothing of the request, whose buffers are of no more use.
 func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	if !s.originAllowed(r) {
 		refuse(w, http.StatusForbidden, fault.Forbidden, "pages of another origin may not open sockets here, except those of --allow-origin")
 		return
 	}
-	ctx, secret := r.Context(), ""
+	rec := &request{}
+	ctx, secret := context.WithValue(s.sockets, requestKey{}, rec), ""
 	if header := r.Header.Values("Authorization"); len(header) > 0 {
-		var err error
-		if ctx, secret, err = s.signIn(ctx, header); err != nil {
+		signed, found, err := s.signIn(r.Context(), header)
+		if err != nil {
 			s.refuseSignIn(w, r, err)
 			return
 		}
+		if v, err := access.From(signed); err == nil {
+			ctx, secret, rec.viewer = access.With(ctx, v), found, v.Name
+		}
 	}
 	up := websocket.Upgrader{
-		Subprotocols: []string{subprotocol}, HandshakeTimeout: headerWait, ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &s.buffers,
+		Subprotocols: []string{subprotocol}, HandshakeTimeout: headerWait, ReadBufferSize: readBuffer, WriteBufferSize: 512, WriteBufferPool: &sync.Pool{},
 		CheckOrigin: func(*http.Request) bool { return true }, // done
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 			refuse(w, status, badRequest, reason.Error())
 		},
 	}
-	conn, err := up.Upgrade(w, r, nil)
-	if err != nil {
-		return // answered
+	leave, ok := s.enter()
+	if !ok {
+		refuse(w, http.StatusServiceUnavailable, internal, "the server is stopping; try again")
+		return
+	}
+	taking := &hijacking{ResponseWriter: w, buffers: &s.buffers}
+	conn, err := up.Upgrade(taking, r, nil)
+	if err != nil { // answered
+		leave()
+		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	c := &socket{Server: s, conn: conn, ctx: ctx, cancel: cancel, secret: secret, running: make(map[string]*operation)}
-	c.serve()
+	c := &socket{Server: s, conn: conn, wire: taking.wire, ctx: ctx, cancel: cancel, secret: secret, leave: func() {}, begun: time.Now(), running: make(map[string]*operation)}
+	go func() {
+		defer leave()
+		c.serve()
+	}()
 }
 
 func (c *socket) serve() {
 	defer func() {
-		c.cancel()
-		_ = c.conn.Close() // nothing is left to be lost; a write that waits for the client ends
-		c.work.Wait()
+		c.leave()
+		c.stop()
+		_ = c.wire.Close() // nothing is left to be lost; a write that waits for the client ends
+		c.wire.writing.Wait()
+		c.Log.LogAttrs(c.ctx, slog.LevelDebug, "socket closed", slog.String("viewer", requestOf(c.ctx).viewer), slog.Duration("took", time.Since(c.begun)))
 	}()
 	c.conn.SetReadLimit(c.MaxBody)
 	c.conn.SetPongHandler(func(string) error { c.extend(); return nil })
+	c.conn.SetPingHandler(func(data string) error {
+		return c.wire.put(c.sockets, frame{opcode: websocket.PongMessage, head: []byte(data)})
+	})
 	c.extend()
-	defer context.AfterFunc(c.streams, func() { c.close(websocket.CloseGoingAway, "the server is stopping") })()
-	defer context.AfterFunc(c.sockets, func() { _ = c.conn.NetConn().Close() })() // the client had its time
+	defer context.AfterFunc(c.streams, c.drain)()
+	defer context.AfterFunc(c.sockets, func() { _ = c.wire.Close() })() // the client had its time
 	if c.conn.Subprotocol() != subprotocol {
 		c.close(closeSubprotocol, "Subprotocol not acceptable: speak "+subprotocol)
 	}
@@ -130,6 +168,10 @@ func (c *socket) serve() {
 		case "subscribe":
 			c.subscribe(m)
 		case "complete":
+			if m.ID == "" {
+				c.close(closeInvalid, "Invalid message: complete has no id")
+				continue
+			}
 			c.finish(m.ID, nil)
 		default:
 			c.close(closeInvalid, "Invalid message: unknown type")
@@ -167,119 +209,40 @@ func (c *socket) init(m message) {
 		c.close(closeForbidden, `Forbidden: send {"Authorization": "Bearer <token>"} as payload of connection_init`)
 		return
 	}
-	c.secret = secret
-	c.ctx, c.acked = ctx, true
-	c.send(message{Type: "connection_ack"})
-	c.work.Go(c.keepAlive)
-}
-
-// keepAlive gives signs of life, and closes a socket whose token was revoked or has expired.
-func (c *socket) keepAlive() {
-	life := time.NewTicker(c.pace.beat)
-	defer life.Stop()
-	for checked := time.Now(); ; {
-		select {
-		case <-c.ctx.Done():
-			return
-		case now := <-life.C:
-			_ = c.conn.WriteControl(websocket.PingMessage, nil, now.Add(c.pace.beat)) // who does not answer is dropped by reading
-			if now.Sub(checked) < c.pace.recheck {
-				continue
-			}
-			checked = now
-			if c.revoked(c.ctx, c.secret) {
-				c.close(closeForbidden, "Forbidden: the token was revoked, or has expired")
-			}
-		}
+	viewer, err := access.From(ctx)
+	if err != nil {
+		panic(err) // signed in
 	}
-}
-
-func (c *socket) subscribe(m message) {
-	var payload document
-	switch {
-	case !c.acked:
-		c.close(closeEarly, "Unauthorized: send connection_init and wait for connection_ack")
-		return
-	case m.ID == "":
-		c.close(closeInvalid, "Invalid message: subscribe has no id")
-		return
-	case decode(bytes.NewReader(m.Payload), &payload) != nil || payload.Query == nil:
-		c.close(closeInvalid, `Invalid message: the payload of subscribe is not {"query": "…"}`)
+	leave, ok := c.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, beat: c.beat, end: func() {
+		c.close(closeForbidden, "Forbidden: the token was revoked, has expired, or is for less than it was")
+	}}, true)
+	if !ok {
+		c.close(websocket.CloseTryAgainLater, "too many sockets are open with this token: close some")
 		return
 	}
-	ctx, cancel := context.WithCancel(c.ctx)
-	op := &operation{cancel: cancel}
+	c.leave, c.secret = leave, secret
 	c.mu.Lock()
-	_, taken := c.running[m.ID]
-	full := len(c.running) >= maxOperations
-	if !taken && !full {
-		c.running[m.ID] = op
-	}
+	c.ctx, c.acked, c.heard = ctx, true, time.Now()
 	c.mu.Unlock()
-	switch {
-	case taken:
-		cancel()
-		c.close(closeTaken, "Subscriber for "+m.ID+" already exists")
-	case full:
-		cancel()
-		c.refuse(m.ID, gqlerror.List{fail(fault.TooMany, "100 operations are under way on this socket: complete some, or open another")})
-	default:
-		c.work.Go(func() {
-			defer cancel()
-			c.run(ctx, m.ID, op, payload.params(nil))
-		})
-	}
+	c.send(message{Type: "connection_ack"})
 }
 
-// run runs one operation to its end and writes what comes of it.
-func (c *socket) run(ctx context.Context, id string, op *operation, params *graphql.RawParams) {
-	ctx, prepared, refused := c.exec.prepare(ctx, params)
-	if refused != nil {
-		if c.finish(id, op) {
-			c.refuse(id, refused.Errors)
-		}
+// beat gives a sign of life; who does not answer is dropped by reading. A socket that nothing was asked of for long is closed.
+func (c *socket) beat() {
+	now := time.Now()
+	c.mu.Lock()
+	if len(c.running) > 0 {
+		c.heard = now
+	}
+	idle := now.Sub(c.heard) > c.pace.idle
+	c.mu.Unlock()
+	if idle {
+		c.close(websocket.CloseNormalClosure, "nothing was asked for long; connect again when there is something")
 		return
 	}
-	head, err := json.Marshal(id)
-	if err != nil {
-		panic(err) // a string
+	if c.wire.offer(frame{opcode: websocket.PingMessage}) {
+		c.wire.flush()
 	}
-	head = append(append([]byte(`{"id":`), head...), `,"type":"next","payload":`...)
-	c.each(ctx, prepared, func() {}, func(resp *graphql.Response) error {
-		return c.write(func() bool { return c.runs(id, op) }, append(append(bytes.Clone(head), encode(resp)...), '}'))
-	})
-	if ctx.Err() == nil && c.finish(id, op) {
-		c.send(message{ID: id, Type: "complete"})
-	}
-}
-
-// runs tells whether the client has not completed the operation.
-func (c *socket) runs(id string, op *operation) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.running[id] == op
-}
-
-// finish ends an operation, any of that id when op is nil; false when it had ended before.
-func (c *socket) finish(id string, op *operation) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	found, ok := c.running[id]
-	if !ok || op != nil && found != op {
-		return false
-	}
-	delete(c.running, id)
-	found.cancel()
-	return true
-}
-
-// refuse ends an operation that could not be run.
-func (c *socket) refuse(id string, errs gqlerror.List) {
-	payload, err := json.Marshal(errs)
-	if err != nil {
-		panic(err) // errors hold nothing but JSON
-	}
-	c.send(message{ID: id, Type: "error", Payload: payload})
 }
 
 func (c *socket) send(m message) {
@@ -287,23 +250,67 @@ func (c *socket) send(m message) {
 	if err != nil {
 		panic(err) // the payload is JSON
 	}
-	_ = c.write(func() bool { return true }, text) // a client that is gone is noticed by reading
+	_ = c.wire.put(c.sockets, textFrame(text)) // a client that is gone is noticed by reading
 }
 
-// write sends one message, if it still should be sent when its turn comes. A socket whose client does not take it in time
-// is done.
-func (c *socket) write(still func() bool, text []byte) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if c.ctx.Err() != nil || !still() {
-		return context.Canceled
+// stop ends what is under way and waits for it.
+func (c *socket) stop() {
+	c.mu.Lock()
+	c.over = true
+	all := make([]*operation, 0, len(c.running))
+	for _, op := range c.running {
+		all = append(all, op)
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(writeWait)) // cannot fail: it is only noted
-	err := c.conn.WriteMessage(websocket.TextMessage, text)
-	if err != nil {
-		c.close(websocket.CloseGoingAway, "")
+	c.mu.Unlock()
+	c.cancel()
+	c.work.Wait()
+	for _, op := range all {
+		c.finish(op.id, op)
 	}
-	return err
+}
+
+// drain closes the socket of a server that stops, after what was handed out. A ping before the close tells where each
+// subscription is, and the close's reason where the one is that is least far.
+func (c *socket) drain() {
+	c.mu.Lock()
+	closing := c.closing
+	c.over = true
+	all := make([]*operation, 0, len(c.running))
+	for _, op := range c.running {
+		all = append(all, op)
+	}
+	c.mu.Unlock()
+	if closing {
+		return
+	}
+	c.cancel()
+	c.work.Wait()
+	cursors := make(map[string]string)
+	only := ""
+	for _, op := range all {
+		if op.member == nil {
+			continue
+		}
+		if cursor := c.groups.leave(op.member); cursor != "" && !op.void.Load() {
+			cursors[op.id], only = cursor, cursor
+		}
+	}
+	reason := "the server is stopping"
+	if len(cursors) > 0 {
+		payload, err := json.Marshal(map[string]any{"cursors": cursors})
+		if err != nil {
+			panic(err) // texts
+		}
+		text, err := json.Marshal(message{Type: "ping", Payload: payload})
+		if err != nil {
+			panic(err) // JSON
+		}
+		c.wire.must(textFrame(text))
+	}
+	if len(cursors) == 1 {
+		reason += "; go on after " + only
+	}
+	c.close(websocket.CloseGoingAway, reason)
 }
 
 // close says why and ends the operations; the reader goes on until the client has answered, so that the close frame is
@@ -314,15 +321,18 @@ func (c *socket) close(code int, reason string) {
 	if c.closing {
 		return
 	}
-	c.closing = true
+	c.closing, c.over = true, true
 	c.cancel()
 	for len(reason) > 123 { // what fits a control frame
 		_, size := utf8.DecodeLastRuneInString(reason)
 		reason = reason[:len(reason)-size]
 	}
-	until := time.Now().Add(closeWait)
-	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), until) // it may be gone already
-	_ = c.conn.SetReadDeadline(until)
+	for _, op := range c.running {
+		op.quiet.Store(true)
+	}
+	c.wire.last(frame{opcode: websocket.CloseMessage, head: websocket.FormatCloseMessage(code, reason)}, func() {
+		_ = c.conn.SetReadDeadline(time.Now().Add(closeWait)) // it may be gone already
+	})
 }
 
 func (c *socket) isClosing() bool {

@@ -8,13 +8,24 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"stockbridge/internal/access"
+	"stockbridge/internal/fault"
 )
 
 // stream runs a subscription as server-sent events: next for each response, complete after the last. A stream that the
 // server breaks off, because it stops or the token no longer stands, has no complete, so that clients connect again.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret string, op *graphql.OperationContext) {
+	viewer, err := access.From(ctx)
+	if err != nil {
+		panic(err) // signed in
+	}
+	s.metrics.subscriptions.Inc()
+	defer s.metrics.subscriptions.Dec()
+	revoked := make(chan struct{})
+	leave, _ := s.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, end: func() { close(revoked) }}, false)
+	defer leave()
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", eventStream+"; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy that collects events would hold them back
@@ -24,6 +35,11 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 			return err
 		}
 		return control.Flush()
+	}
+
+	if m := s.memberOf(ctx, op); m != nil {
+		s.follow(ctx, m, send, revoked)
+		return
 	}
 
 	// The executor runs beside, so that signs of life go out while nothing happens.
@@ -41,7 +57,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 		defer begin()
 		s.each(ctx, op, begin, func(resp *graphql.Response) error {
 			select {
-			case responses <- event(resp): // encoded here, for the executor uses the response's memory again
+			case responses <- event(encode(resp)): // encoded here, for the executor uses the response's memory again
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -51,7 +67,6 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 
 	life := time.NewTicker(s.pace.beat)
 	defer life.Stop()
-	checked := time.Now()
 	<-begun // who has the head of the answer misses nothing that happens from then on
 	if err := send([]byte(":\n\n")); err != nil {
 		return
@@ -67,13 +82,10 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 				return
 			}
 			err = send(text)
-		case now := <-life.C:
-			if now.Sub(checked) >= s.pace.recheck {
-				checked = now
-				if s.revoked(ctx, secret) {
-					return
-				}
-			}
+		case <-revoked:
+			_ = send(forbidden)
+			return
+		case <-life.C:
 			err = send([]byte(": still here\n\n"))
 		}
 		if err != nil {
@@ -82,30 +94,14 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	}
 }
 
-// each runs an operation and hands its responses over one by one, until it ends, ctx does or deliver fails. begun is called
-// when a subscription has begun. A response is good only until deliver returns.
-func (s *Server) each(ctx context.Context, op *graphql.OperationContext, begun func(), deliver func(*graphql.Response) error) {
-	defer func() {
-		if p := recover(); p != nil {
-			_ = deliver(&graphql.Response{Errors: gqlerror.List{s.exec.broke(ctx, p)}}) // the log has it
-		}
-	}()
-	if op.Operation.Operation != ast.Subscription {
-		_ = deliver(s.once(ctx, op)) // there is nothing after it
-		return
-	}
-	s.metrics.subscriptions.Inc()
-	defer s.metrics.subscriptions.Dec()
-	next, ctx := s.exec.DispatchOperation(ctx, op)
-	begun()
-	for resp := next(ctx); resp != nil && deliver(resp) == nil; resp = next(ctx) {
-	}
-}
-
-var complete = []byte("event: complete\ndata:\n\n")
+var (
+	complete = []byte("event: complete\ndata:\n\n")
+	// forbidden is the last that a stream tells whose bearer may no longer ask. Without complete, clients ask again, and get 401.
+	forbidden = event(encode(&graphql.Response{Errors: gqlerror.List{fail(fault.Unauthenticated, "the token was revoked, has expired, or is for less than it was")}}))
+)
 
 // event writes one response. Data is one line, whatever white space a scalar brought along.
-func event(resp *graphql.Response) []byte {
-	text := bytes.ReplaceAll(bytes.ReplaceAll(encode(resp), []byte("\r"), nil), []byte("\n"), []byte("\ndata: "))
+func event(response []byte) []byte {
+	text := bytes.ReplaceAll(bytes.ReplaceAll(response, []byte("\r"), nil), []byte("\n"), []byte("\ndata: "))
 	return append(append([]byte("event: next\ndata: "), text...), "\n\n"...)
 }
