@@ -26,7 +26,6 @@ import (
 	"stockbridge/internal/globalid"
 )
 
-
 // live is a server of the real API over a real database.
 type live struct {
 	*running

@@ -40,6 +40,7 @@ type wire struct {
 	buffers *sync.Pool      // of *[]byte, for one write
 	raw     syscall.RawConn // nil where a write cannot be tried
 	writing sync.WaitGroup
+	attempt attempt
 
 	mu    sync.Mutex // guards the rest
 	queue []frame
