@@ -188,9 +188,9 @@ type group struct {
 	recent   []*shared
 	bytes    int // in recent
 	pending  []*shared
-	waits    int  // bytes in pending
-	sending  bool // somebody hands out what is pending
-	sent     chan struct{}
+	waits    int           // bytes in pending
+	sending  bool          // somebody hands out what is pending
+	sent     chan struct{} // closed when what is pending was taken; nil while nobody waits for that
 	ended    bool
 	joinable bool // it began, and has not ended
 }
@@ -375,6 +375,9 @@ func (g *group) run(ctx context.Context, op *graphql.OperationContext) {
 func (g *group) push(ctx context.Context, msg *shared) error {
 	g.mu.Lock()
 	for g.waits > pendingBytes {
+		if g.sent == nil {
+			g.sent = make(chan struct{})
+		}
 		sent := g.sent
 		g.mu.Unlock()
 		select {
@@ -390,7 +393,7 @@ func (g *group) push(ctx context.Context, msg *shared) error {
 		g.mu.Unlock()
 		return nil
 	}
-	g.sending, g.sent = true, make(chan struct{})
+	g.sending = true
 	few := len(g.members) <= 8
 	g.mu.Unlock()
 	if few {
@@ -409,14 +412,16 @@ func (g *group) handOut() {
 		g.mu.Lock()
 		batch := g.pending
 		g.pending, g.waits = nil, 0
-		close(g.sent)
+		if g.sent != nil {
+			close(g.sent)
+			g.sent = nil
+		}
 		if len(batch) == 0 {
 			g.sending = false
 			g.mu.Unlock()
 			h.mu.Unlock()
 			return
 		}
-		g.sent = make(chan struct{})
 		g.remember(batch)
 		outlets := make([]outlet, 0, len(g.members))
 		var late []*member

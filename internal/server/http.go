@@ -236,7 +236,7 @@ func (s *Server) once(ctx context.Context, op *graphql.OperationContext) *graphq
 
 // encode writes a response without reading its data once more. A request that was refused has no data entry.
 func encode(resp *graphql.Response) []byte {
-	out := []byte{'{'}
+	out := append(make([]byte, 0, len(resp.Data)+128), '{')
 	entry := func(name string, value []byte) {
 		if len(out) > 1 {
 			out = append(out, ',')

@@ -172,10 +172,11 @@ func (l *live) begun(groups, members int) {
 		if g == groups && m == members {
 			return
 		}
-		if l.t.Context().Err() != nil {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-l.t.Context().Done():
 			return
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
