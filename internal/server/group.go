@@ -2,14 +2,10 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"runtime"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"stockbridge/graph"
 	"stockbridge/internal/access"
@@ -53,112 +49,6 @@ type member struct {
 	at     *int64 // all up to this position was offered; nil before it is known
 	cursor string // for at; "" where there is none
 	group  *group // nil while it is in none
-}
-
-// groupKey is who asks for what: only those whose answers cannot differ share one.
-type groupKey [sha256.Size]byte
-
-// keyOf is false for what cannot be shared. The argument after of the subscription's field does not count: where to begin is
-// each member's own affair.
-func keyOf(v *access.Viewer, op *graphql.OperationContext) (groupKey, bool) {
-	variables := op.Variables
-	if name := resumeVariable(op.Operation); name != "" {
-		variables = make(map[string]any, len(op.Variables))
-		for k, v := range op.Variables {
-			if k != name {
-				variables[k] = v
-			}
-		}
-	}
-	merchants := v.MerchantIDs
-	if v.Role == access.Admin {
-		merchants = nil
-	}
-	text, err := json.Marshal([]any{v.Role, merchants, op.RawQuery, op.OperationName, variables})
-	return sha256.Sum256(text), err == nil
-}
-
-// rootField is the one field of a subscription.
-func rootField(set ast.SelectionSet) *ast.Field {
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			return s
-		case *ast.InlineFragment:
-			return rootField(s.SelectionSet)
-		case *ast.FragmentSpread:
-			if s.Definition != nil {
-				return rootField(s.Definition.SelectionSet)
-			}
-		}
-	}
-	return nil
-}
-
-// resumeVariable is the variable that the argument after takes, if nothing else does.
-func resumeVariable(op *ast.OperationDefinition) string {
-	f := rootField(op.SelectionSet)
-	if f == nil {
-		return ""
-	}
-	after := f.Arguments.ForName("after")
-	if after == nil || after.Value == nil || after.Value.Kind != ast.Variable {
-		return ""
-	}
-	if uses(op.SelectionSet, after.Value.Raw) != 1 {
-		return ""
-	}
-	return after.Value.Raw
-}
-
-// resumes tells whether a subscription asks for what was before.
-func resumes(op *graphql.OperationContext) bool {
-	f := rootField(op.Operation.SelectionSet)
-	return f != nil && f.Definition != nil && f.ArgumentMap(op.Variables)["after"] != nil
-}
-
-// uses counts how often a selection names a variable.
-func uses(set ast.SelectionSet, variable string) (n int) {
-	arguments := func(args ast.ArgumentList) {
-		for _, a := range args {
-			n += usesIn(a.Value, variable)
-		}
-	}
-	directives := func(list ast.DirectiveList) {
-		for _, d := range list {
-			arguments(d.Arguments)
-		}
-	}
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			arguments(s.Arguments)
-			directives(s.Directives)
-			n += uses(s.SelectionSet, variable)
-		case *ast.InlineFragment:
-			directives(s.Directives)
-			n += uses(s.SelectionSet, variable)
-		case *ast.FragmentSpread:
-			directives(s.Directives)
-			if s.Definition != nil {
-				n += uses(s.Definition.SelectionSet, variable)
-			}
-		}
-	}
-	return n
-}
-
-func usesIn(v *ast.Value, variable string) (n int) {
-	if v == nil {
-		return 0
-	}
-	if v.Kind == ast.Variable && v.Raw == variable {
-		return 1
-	}
-	for _, c := range v.Children {
-		n += usesIn(c.Value, variable)
-	}
-	return n
 }
 
 // groups are the subscriptions that are executed once for all who ask the same.
@@ -496,55 +386,4 @@ func flush(all []outlet) {
 		})
 	}
 	done.Wait()
-}
-
-// catchUp executes a member's subscription for itself alone from where it is, until it is told all that is stored. It is
-// false when the subscription has ended, or cannot go on.
-func (h *groups) catchUp(ctx context.Context, m *member, after string, begun func(cursor string), put func(*shared) error) (more bool) {
-	move := func(at int64, cursor string) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		m.at, m.cursor = new(at), cursor
-	}
-	h.mu.Lock()
-	t := &graph.Track{From: m.at, After: after, Once: true}
-	h.mu.Unlock()
-	var failed error
-	h.each(graph.WithTrack(ctx, t), m.op, func() {
-		if t.Begun() {
-			move(t.At(), t.Cursor())
-		}
-		begun(t.Cursor())
-	}, func(resp *graphql.Response) error {
-		msg := &shared{at: t.At(), cursor: t.Cursor(), text: append(encode(resp), '}')}
-		if failed = put(msg); failed == nil && t.Begun() {
-			move(msg.at, msg.cursor)
-		}
-		return failed
-	})
-	if failed != nil || ctx.Err() != nil || !t.Done() {
-		return false
-	}
-	move(t.At(), t.Cursor())
-	return true
-}
-
-// each runs an operation and hands its responses over one by one, until it ends, ctx does or deliver fails. begun is called
-// when a subscription has begun. A response is good only until deliver returns.
-func (s *Server) each(ctx context.Context, op *graphql.OperationContext, begun func(), deliver func(*graphql.Response) error) {
-	defer func() {
-		if p := recover(); p != nil {
-			_ = deliver(&graphql.Response{Errors: gqlerror.List{s.exec.broke(ctx, p)}}) // the log has it
-		}
-	}()
-	if op.Operation.Operation != ast.Subscription {
-		_ = deliver(s.once(ctx, op)) // there is nothing after it
-		return
-	}
-	ctx, cancel := context.WithCancel(ctx) // also when deliver fails, the resolvers end
-	defer cancel()
-	next, ctx := s.exec.DispatchOperation(ctx, op)
-	begun()
-	for resp := next(ctx); resp != nil && deliver(resp) == nil; resp = next(ctx) {
-	}
 }

@@ -25,7 +25,7 @@ type metrics struct {
 func newMetrics(more []prometheus.Collector) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stockbridge_http_requests_total", Help: "Requests that ended, by path and status code."}, []string{"path", "code"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stockbridge_http_request_seconds", Help: "How long requests took, by path. Streams and sockets count when they end.",
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stockbridge_http_request_seconds", Help: "How long requests took, by path. Streams count when they end, sockets when they open.",
 			Buckets: []float64{.005, .02, .1, .5, 2, 10, 60, 600}}, []string{"path"}),
 		subscriptions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stockbridge_subscriptions", Help: "Subscriptions under way."}),
 	}
