@@ -282,8 +282,8 @@ func TestSlowClientCatchesUp(t *testing.T) {
 		slow, quick := l.signedIn(t, secret), l.signedIn(t, secret)
 		const fat = `subscription ($m: ID!) { activity(merchantId: $m) { sku %s } }`
 		var aliases strings.Builder
-		for i := range 400 {
-			fmt.Fprintf(&aliases, "sku_of_the_activity_%d: sku ", i)
+		for i := range 150 {
+			fmt.Fprintf(&aliases, "the_sku_of_the_activity_that_is_told_of_here_once_more_for_size_%d: sku ", i)
 		}
 		query := fmt.Sprintf(fat, aliases.String()) // some 12 KB a message
 		for _, c := range []*client{slow, quick} {
