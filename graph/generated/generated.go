@@ -1460,7 +1460,7 @@ input TrytonWarehouseInput {
   username: String!
   "The password. Kept encrypted, never shown. Null forgets it."
   password: String
-  "The ids of the storage locations or warehouses that count, each a facility. Left out: all storage locations of all warehouses."
+  "The ids of the storage locations or warehouses that count, each a facility. Left out: all warehouses, each its storage zone."
   locationIds: [Int!]
 }
 

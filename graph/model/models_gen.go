@@ -1626,7 +1626,7 @@ type TrytonWarehouseInput struct {
 	Username string `json:"username"`
 	// The password. Kept encrypted, never shown. Null forgets it.
 	Password graphql.Omittable[*string] `json:"password,omitempty,omitzero"`
-	// The ids of the storage locations or warehouses that count, each a facility. Left out: all storage locations of all warehouses.
+	// The ids of the storage locations or warehouses that count, each a facility. Left out: all warehouses, each its storage zone.
 	LocationIds []int64 `json:"locationIds,omitempty,omitzero"`
 }
 
