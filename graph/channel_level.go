@@ -26,16 +26,19 @@ func (q query) ChannelLevels(ctx context.Context, first *int64, after *string, l
 }
 
 func (r *resolver) channelLevels(ctx context.Context, w where, args page.Args, orderBy *model.ChannelLevelOrder) (*model.Page[ent.ChannelLevel], error) {
-	p, err := list(ctx, r.Reader.ChannelLevel.Query(), w, args,
-		ordered(func(l *ent.ChannelLevel) int64 { return l.ID }, orderBy, map[model.ChannelLevelOrderField]*page.Column[ent.ChannelLevel]{
-			model.ChannelLevelOrderFieldChannelSKU:     page.Text(channellevel.FieldChannelSku, func(l *ent.ChannelLevel) string { return l.ChannelSku }),
-			model.ChannelLevelOrderFieldSKU:            page.Text(channellevel.FieldSku, func(l *ent.ChannelLevel) string { return l.Sku }),
-			model.ChannelLevelOrderFieldQuantity:       page.Number(channellevel.FieldQuantity, func(l *ent.ChannelLevel) int64 { return l.Quantity }),
-			model.ChannelLevelOrderFieldPushedQuantity: page.MaybeNumber(channellevel.FieldPushedQuantity, func(l *ent.ChannelLevel) *int64 { return l.PushedQuantity }),
-			model.ChannelLevelOrderFieldStatus:         page.Text(channellevel.FieldStatus, func(l *ent.ChannelLevel) string { return string(l.Status) }),
-			model.ChannelLevelOrderFieldLastPushedAt:   page.MaybeMoment(channellevel.FieldLastPushedAt, func(l *ent.ChannelLevel) *time.Time { return l.LastPushedAt }),
-			model.ChannelLevelOrderFieldUpdatedAt:      page.Moment(channellevel.FieldUpdatedAt, func(l *ent.ChannelLevel) time.Time { return l.UpdatedAt }),
-		}))
+	order := ordered(func(l *ent.ChannelLevel) int64 { return l.ID }, orderBy, map[model.ChannelLevelOrderField]*page.Column[ent.ChannelLevel]{
+		model.ChannelLevelOrderFieldChannelSKU:     page.Text(channellevel.FieldChannelSku, func(l *ent.ChannelLevel) string { return l.ChannelSku }),
+		model.ChannelLevelOrderFieldSKU:            page.Text(channellevel.FieldSku, func(l *ent.ChannelLevel) string { return l.Sku }),
+		model.ChannelLevelOrderFieldQuantity:       page.Number(channellevel.FieldQuantity, func(l *ent.ChannelLevel) int64 { return l.Quantity }),
+		model.ChannelLevelOrderFieldPushedQuantity: page.MaybeNumber(channellevel.FieldPushedQuantity, func(l *ent.ChannelLevel) *int64 { return l.PushedQuantity }),
+		model.ChannelLevelOrderFieldStatus:         page.Text(channellevel.FieldStatus, func(l *ent.ChannelLevel) string { return string(l.Status) }),
+		model.ChannelLevelOrderFieldLastPushedAt:   page.MaybeMoment(channellevel.FieldLastPushedAt, func(l *ent.ChannelLevel) *time.Time { return l.LastPushedAt }),
+		model.ChannelLevelOrderFieldUpdatedAt:      page.Moment(channellevel.FieldUpdatedAt, func(l *ent.ChannelLevel) time.Time { return l.UpdatedAt }),
+	})
+	if planned(ctx, r, "ChannelLevel", w, args, order) {
+		return nothing[ent.ChannelLevel](), nil
+	}
+	p, err := list(ctx, r.Reader.ChannelLevel.Query(), w, args, order)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"stockbridge/ent"
 	"stockbridge/graph/generated"
 	"stockbridge/graph/model"
+	"stockbridge/graph/plan"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
 	"stockbridge/internal/catalog"
@@ -39,7 +40,7 @@ type Config struct {
 // New makes the API. Requests are answered for the viewer in their context; without one they fail with UNAUTHENTICATED.
 // Errors are fit for clients only once ErrorPresenter has seen them.
 func New(cfg Config) graphql.ExecutableSchema {
-	r := &resolver{cfg}
+	r := &resolver{cfg, plan.New(cfg.DB)}
 	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: r})}
 }
 
@@ -58,6 +59,7 @@ func (g guarded) Exec(ctx context.Context) graphql.ResponseHandler {
 	if op.Operation.Operation == ast.Subscription {
 		return g.follow(ctx)
 	}
+	letPlansAnswer(op)
 	answer := g.ExecutableSchema.Exec(withPrefetch(ctx))
 	return func(ctx context.Context) *graphql.Response { return answer(withPrefetch(ctx)) }
 }
@@ -68,7 +70,10 @@ func refuse(ctx context.Context, err error) graphql.ResponseHandler {
 }
 
 // resolver is the root of all resolvers.
-type resolver struct{ Config }
+type resolver struct {
+	Config
+	plans *plan.Reader
+}
 
 func (r *resolver) Query() generated.QueryResolver                         { return query{r} }
 func (r *resolver) Mutation() generated.MutationResolver                   { return mutation{r} }

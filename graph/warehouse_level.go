@@ -21,15 +21,18 @@ func (q query) WarehouseLevels(ctx context.Context, first *int64, after *string,
 }
 
 func (r *resolver) warehouseLevels(ctx context.Context, w where, args page.Args, orderBy *model.WarehouseLevelOrder) (*model.Page[ent.WarehouseLevel], error) {
-	p, err := list(ctx, r.Reader.WarehouseLevel.Query(), w, args,
-		ordered(func(l *ent.WarehouseLevel) int64 { return l.ID }, orderBy, map[model.WarehouseLevelOrderField]*page.Column[ent.WarehouseLevel]{
-			model.WarehouseLevelOrderFieldSKU:        page.Text(warehouselevel.FieldSku, func(l *ent.WarehouseLevel) string { return l.Sku }),
-			model.WarehouseLevelOrderFieldAvailable:  page.MaybeNumber(warehouselevel.FieldAvailable, func(l *ent.WarehouseLevel) *int64 { return l.Available }),
-			model.WarehouseLevelOrderFieldOnHand:     page.MaybeNumber(warehouselevel.FieldOnHand, func(l *ent.WarehouseLevel) *int64 { return l.OnHand }),
-			model.WarehouseLevelOrderFieldCommitted:  page.MaybeNumber(warehouselevel.FieldCommitted, func(l *ent.WarehouseLevel) *int64 { return l.Committed }),
-			model.WarehouseLevelOrderFieldReportedAt: page.Moment(warehouselevel.FieldReportedAt, func(l *ent.WarehouseLevel) time.Time { return l.ReportedAt }),
-			model.WarehouseLevelOrderFieldUpdatedAt:  page.Moment(warehouselevel.FieldUpdatedAt, func(l *ent.WarehouseLevel) time.Time { return l.UpdatedAt }),
-		}))
+	order := ordered(func(l *ent.WarehouseLevel) int64 { return l.ID }, orderBy, map[model.WarehouseLevelOrderField]*page.Column[ent.WarehouseLevel]{
+		model.WarehouseLevelOrderFieldSKU:        page.Text(warehouselevel.FieldSku, func(l *ent.WarehouseLevel) string { return l.Sku }),
+		model.WarehouseLevelOrderFieldAvailable:  page.MaybeNumber(warehouselevel.FieldAvailable, func(l *ent.WarehouseLevel) *int64 { return l.Available }),
+		model.WarehouseLevelOrderFieldOnHand:     page.MaybeNumber(warehouselevel.FieldOnHand, func(l *ent.WarehouseLevel) *int64 { return l.OnHand }),
+		model.WarehouseLevelOrderFieldCommitted:  page.MaybeNumber(warehouselevel.FieldCommitted, func(l *ent.WarehouseLevel) *int64 { return l.Committed }),
+		model.WarehouseLevelOrderFieldReportedAt: page.Moment(warehouselevel.FieldReportedAt, func(l *ent.WarehouseLevel) time.Time { return l.ReportedAt }),
+		model.WarehouseLevelOrderFieldUpdatedAt:  page.Moment(warehouselevel.FieldUpdatedAt, func(l *ent.WarehouseLevel) time.Time { return l.UpdatedAt }),
+	})
+	if planned(ctx, r, "WarehouseLevel", w, args, order) {
+		return nothing[ent.WarehouseLevel](), nil
+	}
+	p, err := list(ctx, r.Reader.WarehouseLevel.Query(), w, args, order)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ type world struct {
 	t          testing.TB
 	db         *database.DB
 	rows       *ent.Client // writes rows that only a sync writes otherwise
+	config     graph.Config
 	schema     graphql.ExecutableSchema
 	executor   *executor.Executor
 	platforms  *platform.Platforms
@@ -113,10 +114,11 @@ func newWorld(t testing.TB, name string) *world {
 	t.Cleanup(func() { stop(); read.Wait() })
 	w.imports = catalog.New(catalog.Config{DB: w.db, Replan: w.pipeline.Replan, Log: log})
 	t.Cleanup(func() { w.imports.Close(context.Background()) })
-	w.schema = graph.New(graph.Config{
+	w.config = graph.Config{
 		Reader: access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements}))),
 		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
-	})
+	}
+	w.schema = graph.New(w.config)
 	w.executor = executor.New(w.schema)
 	w.executor.SetErrorPresenter(graph.ErrorPresenter(log))
 	w.executor.SetRecoverFunc(graph.Recover(log))
@@ -156,7 +158,8 @@ type answer struct {
 		Path       []any
 		Extensions map[string]any
 	}
-	raw string
+	raw  string
+	sent string // the data alone, as the executor wrote it
 }
 
 // ask executes one operation for a viewer, nil for nobody.
@@ -198,7 +201,7 @@ func (w *world) begin(ctx context.Context, v *access.Viewer, document string, va
 
 func (w *world) read(resp *graphql.Response) (a answer) {
 	w.t.Helper()
-	a.raw = string(must(json.Marshal(resp)))
+	a.raw, a.sent = string(must(json.Marshal(resp))), string(resp.Data)
 	if err := json.Unmarshal([]byte(a.raw), &a); err != nil {
 		w.t.Fatal(err)
 	}

@@ -75,13 +75,17 @@ type position struct {
 	id    int64
 }
 
-// write makes the cursor of a row: its position as JSON, [column, value, id], in unpadded URL-safe base64.
+// write makes the cursor of a row.
 func (o Order[T]) write(row *T) string {
-	parts := []any{"", nil, o.ID(row)}
-	if o.By != nil {
-		parts[0], parts[1] = o.By.name, o.By.value(row)
+	if o.By == nil {
+		return cursor("", nil, o.ID(row))
 	}
-	raw, err := json.Marshal(parts)
+	return cursor(o.By.name, o.By.value(row), o.ID(row))
+}
+
+// cursor is a position as JSON, [column, value, id], in unpadded URL-safe base64.
+func cursor(column string, value any, id int64) string {
+	raw, err := json.Marshal([]any{column, value, id})
 	if err != nil {
 		panic(err) // texts, numbers and times of four-digit years have a JSON
 	}

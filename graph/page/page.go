@@ -41,37 +41,23 @@ type Query[T any, P, O ~func(*sql.Selector), Q any] interface {
 // for. The query is neither ordered nor limited yet. Faults: PAGE_TOO_LARGE, OUT_OF_RANGE and INVALID of "first" or
 // "last", INVALID_CURSOR of "after" or "before".
 func Of[T any, P, O ~func(*sql.Selector), Q Query[T, P, O, Q]](ctx context.Context, q Q, args Args, order Order[T], selection ast.SelectionSet) (*model.Page[T], error) {
-	size, backward, err := args.Size()
+	cut, err := order.Cut(args)
 	if err != nil {
 		return nil, err
 	}
 	all := q.Clone()
-	for _, c := range []struct {
-		name   string
-		cursor *string
-		desc   bool
-	}{{"after", args.After, order.Desc}, {"before", args.Before, !order.Desc}} {
-		if c.cursor == nil {
-			continue
-		}
-		at, ok := order.read(*c.cursor)
-		if !ok {
-			return nil, fault.At(c.name, InvalidCursor, "%.40q is no cursor of this list in this order; use one that a page of it gave", *c.cursor)
-		}
-		q = q.Where(order.beyond(at, c.desc))
-	}
-	rows, err := q.Collect(ctx, selection).Order(order.by(order.Desc != backward)).Limit(size + 1).All(ctx)
+	rows, err := q.Collect(ctx, selection).Where(cut.Narrow).Order(cut.Sort).Limit(cut.Limit()).All(ctx)
 	if err != nil {
 		return nil, err
 	}
-	more := len(rows) > size
-	rows = rows[:min(size, len(rows))]
-	if backward {
+	n, next, previous := cut.Fit(len(rows))
+	rows = rows[:n]
+	if cut.Backward() {
 		slices.Reverse(rows)
 	}
 	p := &model.Page[T]{
 		Edges:    make([]*model.Edge[T], len(rows)),
-		PageInfo: &model.PageInfo{HasNextPage: !backward && more || backward && args.Before != nil, HasPreviousPage: backward && more || !backward && args.After != nil},
+		PageInfo: &model.PageInfo{HasNextPage: next, HasPreviousPage: previous},
 		Count:    all.Count,
 	}
 	for i, row := range rows {
