@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"stockbridge/ent"
 	"stockbridge/graph/generated"
@@ -54,6 +55,9 @@ func (g guarded) Exec(ctx context.Context) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
 	if err := checkVariables(g.Schema(), op.Operation, op.Variables); err != nil {
 		return refuse(ctx, err)
+	}
+	if op.Operation.Operation == ast.Subscription {
+		return g.follow(ctx)
 	}
 	letPlansAnswer(op)
 	answer := g.ExecutableSchema.Exec(withPrefetch(ctx))

@@ -22,10 +22,12 @@ var platformInputs = map[string][]struct{ field, input, elsewhere string }{
 		{"fileExchange", `url: "sftp://a.example.com/x", username: "u", password: "SECRET-p"`, `url: "sftp://b.example.com/x"`},
 		{"shopify", `shop: "a.myshopify.com", accessToken: "SECRET-t", apiVersion: "2026-07", locationId: "1", activate: false, endpoint: "https://a.example.com"`, `shop: "b.myshopify.com"`},
 		{"wooCommerce", `url: "https://a.example.com/shop", consumerKey: "ck_SECRET", consumerSecret: "cs_SECRET"`, `url: "https://b.example.com/shop"`},
+		{"bigCommerce", `storeHash: "abc123", accessToken: "SECRET-t", locationId: "2", quantitySemantics: AVAILABLE, endpoint: "https://a.example.com"`, `storeHash: "def456"`},
 		{"vendure", `url: "https://a.example.com/admin-api", username: "u", password: "SECRET-p", channelToken: "c", locationId: "1", quantitySemantics: AVAILABLE`, `url: "https://b.example.com/admin-api"`},
 		{"vendure", `url: "https://a.example.com/admin-api", apiKey: "SECRET-k"`, `url: "https://b.example.com/admin-api"`},
 		{"medusa", `url: "https://a.example.com", secretKey: "sk_SECRET", locationId: "sloc_1", quantitySemantics: AVAILABLE`, `url: "https://b.example.com"`},
 		{"saleor", `url: "https://a.example.com/graphql/", token: "SECRET-t", locationId: "V2FyZWhvdXNlOjE=", quantitySemantics: AVAILABLE, allocatedLookup: false`, `url: "https://b.example.com/graphql/"`},
+		{"amazon", `sellerId: "A2SELLER12345", marketplaceIds: ["A1PA6795UKMFR9"], region: EU, clientId: "c", clientSecret: "SECRET-s", refreshToken: "SECRET-r", fulfillmentChannelCode: "STORE", endpoint: "https://a.example.com", tokenEndpoint: "https://a.example.com/t"`, `tokenEndpoint: "https://b.example.com/t"`},
 	},
 	"WarehousePlatformInput": {
 		{"fileExchange", `url: "sftp://a.example.com/x", username: "u", password: "SECRET-p", complete: true, afterImport: DELETE, files: "in/*.csv", columns: {sku: "x"}`, `url: "sftp://b.example.com/x"`},

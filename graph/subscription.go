@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -16,8 +17,6 @@ import (
 	"stockbridge/internal/fault"
 )
 
-type fact = *ent.Activity
-
 // lookAgain is how long a subscription waits before it reads again what could not be read, or what nobody said has changed.
 const lookAgain = 2 * time.Second
 
@@ -28,15 +27,31 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 		return nil, err
 	}
 	filter.Kinds = kinds
-	told := StreamOf(ctx)
-	position, err := s.begin(ctx, told, filter.MerchantID, after)
+	t := trackOf(ctx)
+	t.resumable = true
+	if t.After != "" {
+		after = &t.After
+	}
+	var position int64
+	switch {
+	case t.From != nil:
+		position = *t.From
+	case after != nil:
+		if position, err = readActivityCursor(*after); err == nil {
+			err = s.Feed.Kept(ctx, s.Reader, filter.MerchantID, position)
+		}
+	default:
+		position, err = s.Feed.Newest(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
+	t.begin(position)
 	return stream(ctx, func(send func(*ent.Activity) bool) {
-		s.follow(ctx, told, position, filter, func(rows []fact) bool {
-			for _, a := range rows {
-				if told.Sends(a.ID); !send(a) {
+		s.follow(ctx, position, filter, func(page []*ent.Activity) bool {
+			for _, a := range page {
+				t.push(a.ID)
+				if !send(a) {
 					return false
 				}
 			}
@@ -120,35 +135,41 @@ func (s subscription) ChannelLevelChanged(ctx context.Context, merchantID string
 	})
 }
 
-// levels follows the levels that activities tell of, each as it stands. Of several activities that tell of one level the
-// last counts, where they come faster than the receiver takes them. A level that is gone by now is passed over.
+// levels follows the levels that activities tell of, from now on. Of several changes of one level that are read at once only
+// the last is told, for the level is shown as it stands anyway. One that is gone by now is passed over.
 func levels[T any](ctx context.Context, s subscription, filter activity.Filter, load func(context.Context, *ent.Activity) (*T, error)) (<-chan *T, error) {
-	told := StreamOf(ctx)
-	position, err := s.begin(ctx, told, filter.MerchantID, nil)
-	if err != nil {
+	t := trackOf(ctx)
+	var position int64
+	var err error
+	if t.From != nil {
+		position = *t.From
+	} else if position, err = s.Feed.Newest(ctx); err != nil {
 		return nil, err
 	}
-	return stream(ctx, func(send func(*T) bool) {
-		s.follow(ctx, told, position, filter, func(rows []fact) bool {
-			last := map[place]int64{}
-			for _, a := range rows {
-				last[placeOf(a)] = a.ID
+	t.begin(position)
+	tell := func(a *ent.Activity, send func(*T) bool) bool {
+		for {
+			level, err := load(ctx, a)
+			if err == nil {
+				t.push(a.ID)
+				return send(level)
 			}
-			for _, a := range rows {
-				if last[placeOf(a)] != a.ID {
-					continue
-				}
-				level, err := load(ctx, a)
-				for err != nil && !ent.IsNotFound(err) {
-					if !s.unread(ctx, err) {
-						return false
-					}
-					level, err = load(ctx, a)
-				}
-				if err != nil {
-					continue
-				}
-				if told.Sends(a.ID); !send(level) {
+			if ent.IsNotFound(err) {
+				return true
+			}
+			if !s.unread(ctx, err) {
+				return false
+			}
+		}
+	}
+	return stream(ctx, func(send func(*T) bool) {
+		s.follow(ctx, position, filter, func(page []*ent.Activity) bool {
+			last := make(map[levelOf]int64, len(page))
+			for _, a := range page {
+				last[levelIn(a)] = a.ID
+			}
+			for _, a := range page {
+				if last[levelIn(a)] == a.ID && !tell(a, send) {
 					return false
 				}
 			}
@@ -157,14 +178,14 @@ func levels[T any](ctx context.Context, s subscription, filter activity.Filter, 
 	}), nil
 }
 
-// place is what tells levels apart: of a warehouse and facility, or of a store and location.
-type place struct {
-	sku, channelSKU                      string
+// levelOf is the level that an activity tells of. Of the ids, 0 is none.
+type levelOf struct {
 	warehouse, facility, store, location int64
+	sku, channelSKU                      string
 }
 
-func placeOf(a fact) place {
-	return place{a.Sku, given(a.ChannelSku), given(a.WarehouseID), given(a.FacilityID), given(a.StoreID), given(a.LocationID)}
+func levelIn(a *ent.Activity) levelOf {
+	return levelOf{given(a.WarehouseID), given(a.FacilityID), given(a.StoreID), given(a.LocationID), a.Sku, given(a.ChannelSku)}
 }
 
 // filter reads what a subscription is narrowed to. Faults: NOT_FOUND of what the viewer does not see.
@@ -195,6 +216,39 @@ func (s subscription) filter(ctx context.Context, merchantID string, sku, storeI
 	}
 	return f, nil
 }
+
+// follow hands out activities, some at a time, until ctx ends or send answers false. What cannot be read is read again
+// later, from where it was left: the stream has no gap, and does not end as if nothing more could come. Only where what
+// comes next was deleted before it was read the stream ends; whoever asks to go on is told why. A track with Once ends it
+// where all was told that was stored.
+func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, send func([]*ent.Activity) bool) {
+	t := trackOf(ctx)
+	yield := func(page []*ent.Activity) error {
+		if !send(page) {
+			return errGone
+		}
+		position = page[len(page)-1].ID
+		return nil
+	}
+	for {
+		var err error
+		if t.Once {
+			var end int64
+			if end, err = s.Feed.CatchUp(ctx, s.Reader, position, filter, yield); err == nil {
+				t.end(end)
+				return
+			}
+		} else {
+			err = s.Feed.Follow(ctx, s.Reader, position, filter, yield)
+		}
+		if errors.Is(err, errGone) || fault.CodeOf(err) == fault.CursorExpired || !s.unread(ctx, err) {
+			return
+		}
+	}
+}
+
+// errGone says that nobody takes what is sent.
+var errGone = errors.New("the receiver is gone")
 
 // unread waits a while after a failed read; false when ctx ended.
 func (s subscription) unread(ctx context.Context, err error) bool {

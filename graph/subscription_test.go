@@ -192,3 +192,28 @@ func TestLevelSubscriptions(t *testing.T) {
 		}
 	})
 }
+
+// spec 5: who is far behind is told of each level once, as it stands.
+func TestLevelsAreToldOnceToWhoIsBehind(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.tenants()
+		shown := w.follow(t.Context(), admin, fmt.Sprintf(`{ channelLevelChanged(merchantId: %q) { channelSku quantity } }`, id("Merchant", w.alpha.merchant)))
+		const changes = 400
+		var rows []*ent.ActivityCreate
+		for range changes {
+			rows = append(rows, w.rows.Activity.Create().SetMerchantID(w.alpha.merchant).SetKind(enum.QuantityChanged).SetSku("ALPHA-BIKE").SetStoreID(w.alpha.store).
+				SetChannelSku("ALPHA-CH").SetLocationID(w.alpha.location))
+		}
+		w.rows.Activity.CreateBulk(rows...).ExecX(t.Context())
+		w.happen(w.alpha, "ALPHA-SET", nil)
+		told := 0
+		for got := shown(); at(got, "channelSku") != "ALPHA-SET"; got = shown() {
+			if told++; at(got, "channelSku") != "ALPHA-CH" || at(got, "quantity") != 7.0 {
+				t.Fatalf("got %s", brief(got))
+			}
+		}
+		if told == 0 || told > 5 {
+			t.Errorf("%d changes of one level were told %d times", changes, told)
+		}
+	})
+}

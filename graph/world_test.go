@@ -107,16 +107,16 @@ func newWorld(t testing.TB, name string) *world {
 			t.Error(err)
 		}
 	})
-	reader := access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements})))
-	w.feed = activity.New(activity.Config{DB: w.db, Reader: reader, System: access.System, Bell: w.bell, Log: log})
-	feedCtx, stopFeed := context.WithCancel(context.Background())
-	fed := make(chan struct{})
-	go func() { defer close(fed); w.feed.Run(feedCtx) }()
-	t.Cleanup(func() { stopFeed(); <-fed })
+	w.feed = activity.New(w.db, w.bell, log)
+	reading, stop := context.WithCancel(context.Background())
+	var read sync.WaitGroup
+	read.Go(func() { w.feed.Run(reading) })
+	t.Cleanup(func() { stop(); read.Wait() })
 	w.imports = catalog.New(catalog.Config{DB: w.db, Replan: w.pipeline.Replan, Log: log})
 	t.Cleanup(func() { w.imports.Close(context.Background()) })
 	w.config = graph.Config{
-		Reader: reader, DB: w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
+		Reader: access.Scope(ent.NewClient(ent.Driver(counting{entsql.OpenDB(w.db.Dialect(), conn), w.statements}))),
+		DB:     w.db, Pipeline: w.pipeline, Platforms: w.platforms, Feed: w.feed, Imports: w.imports, Cron: jobs, Log: log, SmartFloor: 5 * time.Minute,
 	}
 	w.schema = graph.New(w.config)
 	w.executor = executor.New(w.schema)

@@ -54,7 +54,7 @@ func TestSentAgain(t *testing.T) {
 			s = serve(t, url, "--admin-token="+adminToken)
 			for body, want := range map[string]string{token: secret, blank: refused} {
 				key := map[string]string{token: "a", blank: "b"}[body]
-				if resp, got := s.do(t, "POST", "/graphql", body, key); got != want || resp.Header.Get("Idempotency-Replayed") != "true" {
+				if resp, got := s.do(t, "POST", "/graphql", body, key); dataOf(got) != dataOf(want) || resp.Header.Get("Idempotency-Replayed") != "true" {
 					t.Errorf("got %s, want %s", got, want)
 				}
 			}
@@ -64,6 +64,12 @@ func TestSentAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dataOf is an answer without what is told beside it, such as what is left of a budget.
+func dataOf(answer string) string {
+	data, _, _ := strings.Cut(answer, `,"extensions":`)
+	return data
 }
 
 // spec 5.4: what syncs did is told at /metrics.

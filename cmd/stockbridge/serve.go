@@ -36,7 +36,7 @@ type serveCommand struct {
 	MaxSyncs           int           `help:"How many syncs run at once; others wait." default:"16"`
 	Keep               time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
 	MaxUpload          int64         `help:"The largest file that can be sent, in MiB." default:"64"`
-	MaxConnections     int           `help:"How many WebSockets and event streams one token may have open." default:"1000"`
+	MaxSockets         int           `help:"How many WebSockets one token may have open." default:"1000"`
 	CostBudget         int64         `help:"What the documents of one token may cost at once; see docs/guide/limits.md. 0 bounds nothing." default:"40000" placeholder:"COST"`
 	CostRestore        int64         `help:"How much of its budget a token gets back each second." default:"4000" placeholder:"COST"`
 	StopGrace          time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`
@@ -64,7 +64,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 		return usageError{fmt.Errorf("--max-syncs: %d is out of range; write 1 to 1000", c.MaxSyncs)}
 	case c.CostBudget < 0:
 		return usageError{fmt.Errorf("--cost-budget: %d is out of range; write 1 or more, or 0 to bound nothing", c.CostBudget)}
-	case c.CostRestore < 1:
+	case c.CostBudget > 0 && c.CostRestore < 1: // without a budget there is nothing to restore
 		return usageError{fmt.Errorf("--cost-restore: %d is out of range; write 1 or more, else a budget that is spent stays so", c.CostRestore)}
 	}
 	a, err := i.open(c.outside, c.MaxSyncs)
@@ -85,7 +85,7 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 
 	feedCtx, stopFeed := context.WithCancel(context.WithoutCancel(i))
 	reader := access.Scope(a.db.Reader())
-	feed, fed := activity.New(activity.Config{DB: a.db, Reader: reader, System: access.System, Bell: a.bell, Log: i.log}), make(chan struct{})
+	feed, fed := activity.New(a.db, a.bell, i.log), make(chan struct{})
 	go func() { defer close(fed); feed.Run(feedCtx) }()
 	defer func() { stopFeed(); <-fed }()
 
@@ -128,21 +128,19 @@ func (c *serveCommand) serve(i *invocation, ready func(url, made string)) (err e
 	if err := imports.Recover(i); err != nil {
 		return err
 	}
-	authenticator := access.NewAuthenticator(a.db, issuer, i.log)
+	bearers := access.NewAuthenticator(a.db, issuer, i.log)
 	s := server.New(server.Config{
 		Schema: graph.New(graph.Config{Reader: reader, DB: a.db, Pipeline: a.pipeline, Platforms: a.platforms, Feed: feed, Imports: imports, Cron: jobs,
 			Log: i.log, SmartFloor: c.SmartFloor}),
-		Authenticate:   authenticator.Authenticate,
-		Standing:       authenticator.Standing,
-		Sharing:        graph.SharingOf,
-		Newest:         feed.Newest,
-		MaxConnections: c.MaxConnections,
-		Present:        graph.ErrorPresenter(i.log),
-		Once:           access.NewOnce(a.db, a.sealer),
-		Ready:          a.db.Ping,
-		Metrics:        []prometheus.Collector{syncMetrics{a.pipeline}},
-		MaxUpload:      c.MaxUpload << 20,
-		Budget:         server.Budget{Max: c.CostBudget, Restore: c.CostRestore},
+		Authenticate: bearers.Authenticate,
+		Recheck:      bearers.Recheck,
+		MaxSockets:   c.MaxSockets,
+		Present:      graph.ErrorPresenter(i.log),
+		Once:         access.NewOnce(a.db, a.sealer),
+		Ready:        a.db.Ping,
+		Metrics:      []prometheus.Collector{syncMetrics{a.pipeline}},
+		MaxUpload:    c.MaxUpload << 20,
+		Budget:       server.Budget{Max: c.CostBudget, Restore: c.CostRestore},
 		Export: func(ctx context.Context, name string, q url.Values) (*server.Export, error) {
 			subject, format := catalog.FormatOf(name)
 			e, err := catalog.Open(ctx, reader, subject, format, q.Get("merchantId"), q.Get("storeId"))

@@ -1460,7 +1460,7 @@ input TrytonWarehouseInput {
   username: String!
   "The password. Kept encrypted, never shown. Null forgets it."
   password: String
-  "The ids of the storage locations or warehouses that count, each a facility. Left out: all storage locations of all warehouses."
+  "The ids of the storage locations or warehouses that count, each a facility. Left out: all warehouses, each its storage zone."
   locationIds: [Int!]
 }
 
@@ -1914,7 +1914,7 @@ type BigCommerceStoreSettings {
   storeHash: String!
   "Whether an access token is stored."
   hasAccessToken: Boolean!
-  "The location that levels without one go to; null for the store's only one."
+  "The location that levels without one go to; null for location 1, which every store has."
   locationId: String
   "What the store takes a quantity for."
   quantitySemantics: QuantitySemantics!
@@ -2098,9 +2098,9 @@ input BigCommerceStoreInput {
   storeHash: String!
   "The API account's access token. Kept encrypted, never shown. Null forgets it."
   accessToken: String
-  "The location that levels without one go to. Left out: the store's only location."
+  "The location that levels without one go to, by its number. Left out: 1, which every store has."
   locationId: String
-  "What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own."
+  "What the store takes a quantity for. With ON_HAND, what BigCommerce holds back (orders, safety stock) is added."
   quantitySemantics: QuantitySemantics = ON_HAND
   "Another address of the API, for tests against a stand-in. Left out: the platform's own."
   endpoint: String

@@ -98,9 +98,9 @@ type BigCommerceStoreInput struct {
 	StoreHash string `json:"storeHash"`
 	// The API account's access token. Kept encrypted, never shown. Null forgets it.
 	AccessToken graphql.Omittable[*string] `json:"accessToken,omitempty,omitzero"`
-	// The location that levels without one go to. Left out: the store's only location.
+	// The location that levels without one go to, by its number. Left out: 1, which every store has.
 	LocationID *string `json:"locationId,omitempty,omitzero"`
-	// What the store takes a quantity for. Leave it at ON_HAND unless the store keeps no allocations of its own.
+	// What the store takes a quantity for. With ON_HAND, what BigCommerce holds back (orders, safety stock) is added.
 	QuantitySemantics *channel.Semantics `json:"quantitySemantics,omitempty,omitzero"`
 	// Another address of the API, for tests against a stand-in. Left out: the platform's own.
 	Endpoint *string `json:"endpoint,omitempty,omitzero"`
@@ -112,7 +112,7 @@ type BigCommerceStoreSettings struct {
 	StoreHash string `json:"storeHash"`
 	// Whether an access token is stored.
 	HasAccessToken bool `json:"hasAccessToken"`
-	// The location that levels without one go to; null for the store's only one.
+	// The location that levels without one go to; null for location 1, which every store has.
 	LocationID *string `json:"locationId,omitempty,omitzero"`
 	// What the store takes a quantity for.
 	QuantitySemantics channel.Semantics `json:"quantitySemantics"`
@@ -1626,7 +1626,7 @@ type TrytonWarehouseInput struct {
 	Username string `json:"username"`
 	// The password. Kept encrypted, never shown. Null forgets it.
 	Password graphql.Omittable[*string] `json:"password,omitempty,omitzero"`
-	// The ids of the storage locations or warehouses that count, each a facility. Left out: all storage locations of all warehouses.
+	// The ids of the storage locations or warehouses that count, each a facility. Left out: all warehouses, each its storage zone.
 	LocationIds []int64 `json:"locationIds,omitempty,omitzero"`
 }
 

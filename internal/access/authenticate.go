@@ -52,37 +52,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, secret string) (*Viewe
 	return v, nil
 }
 
-// Standing tells who the secrets belong to of those that still stand, and leaves the others out. It is made for looking again
-// and again: tokens are read together, and not noted as used. An error is that it cannot be looked up now.
-func (a *Authenticator) Standing(ctx context.Context, secrets []string) (map[string]*Viewer, error) {
-	standing := make(map[string]*Viewer, len(secrets))
-	byHash := make(map[string]string, len(secrets))
-	hashes := make([][]byte, 0, len(secrets))
-	for _, secret := range secrets {
-		if a.issuer != nil && looksLikeJWT(secret) {
-			viewer, err := a.issuer.authenticate(ctx, secret)
-			switch {
-			case err == nil:
-				standing[secret] = viewer
-			case fault.CodeOf(err) != fault.Unauthenticated:
-				return nil, err
-			}
-			continue
-		}
-		hash := Hash(secret)
-		byHash[string(hash)] = secret
-		hashes = append(hashes, hash)
-	}
-	tokens, err := a.db.TokensByHash(ctx, hashes)
-	if err != nil {
-		return nil, err
-	}
-	for _, token := range tokens {
-		standing[byHash[string(token.Hash)]] = viewerOf(token)
-	}
-	return standing, nil
-}
-
+// viewerOf is who a token, with its merchants, lets in.
 func viewerOf(token *ent.Token) *Viewer {
 	v := &Viewer{TokenID: token.ID, Name: token.Name, Role: Role(token.Role), Documents: token.Documents}
 	for _, m := range token.Edges.Merchants {
@@ -93,4 +63,36 @@ func viewerOf(token *ent.Token) *Viewer {
 		v.ExpiresAt = *token.ExpiresAt
 	}
 	return v
+}
+
+// Grant is a secret that let somebody in, and as whom.
+type Grant struct {
+	Secret string
+	Viewer *Viewer
+}
+
+// Recheck finds who those are now that were let in before: nil for one whose token was revoked or has expired. It makes two
+// queries, however many there are. Of a JWT only the time is looked at: what it says of its bearer stays as it was signed.
+func (a *Authenticator) Recheck(ctx context.Context, grants []Grant) ([]*Viewer, error) {
+	out := make([]*Viewer, len(grants))
+	var hashes [][]byte
+	at := make(map[string]int, len(grants)) // by hash
+	for i, g := range grants {
+		switch {
+		case g.Viewer.TokenID >= 0:
+			hash := Hash(g.Secret)
+			hashes = append(hashes, hash)
+			at[string(hash)] = i
+		case !g.Viewer.Expired(a.db.Now()):
+			out[i] = g.Viewer
+		}
+	}
+	tokens, err := a.db.TokensByHash(ctx, hashes)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tokens {
+		out[at[string(t.Hash)]] = viewerOf(t)
+	}
+	return out, nil
 }

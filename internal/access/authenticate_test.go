@@ -65,6 +65,18 @@ func TestAuthenticate(t *testing.T) {
 			refused("its hash", string(Hash(secret)))
 			refused("a chosen secret with spaces", "chosen by hand")
 
+			jwt := &Viewer{TokenID: -5, Role: Partner, ExpiresAt: expires}
+			grants := []Grant{{"somebody else's", &Viewer{TokenID: 99}}, {secret, v}, {"a JWT", jwt}}
+			recheck := func(stands bool) {
+				t.Helper()
+				now, err := a.Recheck(t.Context(), grants)
+				if err != nil || len(now) != 3 || now[0] != nil || (now[1] != nil) != stands || (now[2] != nil) != stands {
+					t.Errorf("now: %+v, %v", now, err)
+				} else if stands && (now[1].TokenID != token.ID || !slices.Equal(now[1].MerchantIDs, merchants)) {
+					t.Errorf("now: %+v", now[1])
+				}
+			}
+			recheck(true)
 			// What another process took away is noticed within a second, what this one did at once.
 			elsewhere := NewAuthenticator(db, nil, slog.New(slog.DiscardHandler))
 			elsewhere.lately.keep([32]byte(Hash("gone")), seen{v, start, db.TokensVersion()})
@@ -77,6 +89,7 @@ func TestAuthenticate(t *testing.T) {
 			}
 
 			later.Store(int64(time.Hour))
+			recheck(false)
 			refused("expired", secret)
 			later.Store(0)
 			if _, err := db.RevokeToken(t.Context(), token.ID); err != nil {

@@ -1,12 +1,14 @@
-// Package activity is the live feed: whoever follows it holds a position, reads on from storage, and is handed what comes
-// then. Nothing is delivered that is not committed, and nothing is passed over.
+// Package activity is the live feed. One goroutine per process reads what is committed, once, in the order of commits,
+// and hands it to all who follow, by merchant and SKU. Who begins in the past, or takes things too slowly, reads from
+// storage until it is near, and joins where it stands: nothing is delivered that is not committed, nothing is passed over
+// or told twice, nobody waits for another, and what is held in memory is bounded.
 //
-// One goroutine (Run) reads what is committed, once, and hands it to every Tail that it concerns without ever waiting for one:
-// a tail that does not take it in time is left alone, and reads on from storage by itself.
+// All of this rests on ids being in the order of commits (database.tx.tell): who has seen one never finds a smaller one later.
 package activity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,92 +17,70 @@ import (
 	"stockbridge/ent"
 	"stockbridge/ent/activity"
 	"stockbridge/ent/feedhorizon"
+	"stockbridge/internal/access"
 	"stockbridge/internal/database"
 	"stockbridge/internal/fault"
 )
 
-// Config is what a Feed works with.
-type Config struct {
-	DB *database.DB
-	// Reader reads activities. Rows that are handed out keep it: what is read from them is narrowed as it narrows.
-	Reader *ent.Client
-	// System makes a context in which Reader shows everything; nil where it does so in any.
-	System func(context.Context) context.Context
-	// Bell has to be rung after every commit of this process (database.Options.Committed).
-	Bell *Bell
-	Log  *slog.Logger
-}
-
 // Feed follows the activities of one database. It is safe for concurrent use.
 type Feed struct {
-	cfg Config
+	db     *database.DB
+	reader *ent.Client // narrowed to the viewer of the context, as are the objects that rows lead to
+	bell   *Bell
+	log    *slog.Logger
+	first  chan struct{} // somebody follows, where nobody did
 
-	mu       sync.Mutex // guards the rest
-	position int64      // all up to here was handed to the tails that are attached
-	resets   int        // how often the position was set by somebody else than Run
-	tails    map[int64]*audience
-	attached int
-	waiting  chan struct{} // closed when the first tail is attached; nil while one is
+	mu     sync.Mutex // guards the rest
+	live   map[place]map[*follower]struct{}
+	count  int             // of followers in live
+	from   int64           // recent holds all with ids above this, to head
+	head   int64           // all up to here were handed out; means nothing while nobody follows
+	recent []*ent.Activity // at most keep
 }
 
-// audience are the tails of a merchant, by the SKU that they follow, "" for all.
-type audience map[string]map[*Tail]struct{}
+const (
+	pollEvery = 2 * time.Second // how often the feed looks without being woken: the safety net for a wake-up that was lost
+	batch     = 500             // rows that one look reads at most
+	keep      = 1024            // rows that are kept for those who come a little late
+	queued    = 256             // rows that wait for one follower; one more, and it reads from storage
+)
 
-// New makes a feed. Run has to run, or tails see only what is stored when they look.
-func New(cfg Config) *Feed {
-	if cfg.System == nil {
-		cfg.System = func(ctx context.Context) context.Context { return ctx }
-	}
-	return &Feed{cfg: cfg, tails: map[int64]*audience{}, waiting: make(chan struct{})}
+// New makes a feed. The bell has to be rung after every commit of this process (database.Options.Committed).
+func New(db *database.DB, bell *Bell, log *slog.Logger) *Feed {
+	return &Feed{db: db, reader: access.Scope(db.Reader()), bell: bell, log: log, first: make(chan struct{}, 1), live: make(map[place]map[*follower]struct{})}
 }
 
-// pollEvery is how often is looked without being woken: the safety net for a wake-up that was lost.
-const pollEvery = 2 * time.Second
-
-// readOnce is how many activities one look reads at most.
-const readOnce = 1000
-
-// Run hands out what is committed, here and by other processes, until ctx ends. A broken connection is made anew; the feed
-// polls meanwhile.
+// Run reads and hands out until ctx ends. Without it nobody is told anything that was not there before.
 func (f *Feed) Run(ctx context.Context) {
-	var work sync.WaitGroup
-	defer work.Wait()
-	work.Go(func() { f.listen(ctx) })
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	listening.Go(func() { f.listen(ctx) })
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for ctx.Err() == nil {
-		f.mu.Lock()
-		idle, position, resets := f.waiting, f.position, f.resets
-		f.mu.Unlock()
-		if idle != nil { // nobody listens
-			select {
-			case <-idle:
-			case <-ctx.Done():
-			}
+		woken := f.bell.Next()
+		more, err := f.read(ctx)
+		switch {
+		case more:
 			continue
-		}
-		more := f.cfg.Bell.Next()
-		rows, err := f.cfg.Reader.Activity.Query().Where(activity.IDGT(position)).Order(ent.Asc(activity.FieldID)).Limit(readOnce).All(f.cfg.System(ctx))
-		if err != nil && ctx.Err() == nil {
-			f.cfg.Log.WarnContext(ctx, "the feed could not be read; it is looked at again", "error", err)
-		}
-		f.handOut(rows, resets)
-		if len(rows) == readOnce {
-			continue
+		case err != nil && ctx.Err() == nil:
+			f.log.WarnContext(ctx, "the live feed could not read on; it looks again", "error", err)
+			woken = nil // those who commit would have it try over and over
 		}
 		select {
-		case <-more:
+		case <-woken:
+		case <-f.first:
 		case <-poll.C:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// listen rings the bell for what other processes commit.
+// listen passes on what other processes commit. A broken connection is made anew; the feed polls meanwhile.
 func (f *Feed) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := f.cfg.DB.Listen(ctx, f.cfg.Bell.Ring); err != nil && ctx.Err() == nil {
-			f.cfg.Log.WarnContext(ctx, "listening for other processes' commits broke off; polling until it is back", "error", err)
+		if err := f.db.Listen(ctx, f.bell.Ring); err != nil && ctx.Err() == nil {
+			f.log.WarnContext(ctx, "listening for other processes' commits broke off; polling until it is back", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -109,75 +89,59 @@ func (f *Feed) listen(ctx context.Context) {
 	}
 }
 
-// handOut gives rows to the tails that they concern. Rows that were read for a position that is no longer the feed's are
-// for nobody.
-func (f *Feed) handOut(rows []*ent.Activity, resets int) {
+// read hands out one batch, and tells whether there may be more. While nobody follows it reads nothing.
+func (f *Feed) read(ctx context.Context) (more bool, _ error) {
+	head, followed := f.reached()
+	if !followed {
+		return false, nil
+	}
+	rows, err := f.reader.Activity.Query().Where(activity.IDGT(head)).Order(ent.Asc(activity.FieldID)).Limit(batch).All(access.System(ctx))
+	if err != nil {
+		return false, fmt.Errorf("read the feed after %d: %w", head, err)
+	}
+	f.handOut(head, rows)
+	return len(rows) == batch, nil
+}
+
+// reached is up to where all was handed out; false when nobody follows.
+func (f *Feed) reached() (int64, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if resets != f.resets {
+	return f.head, f.count > 0
+}
+
+// handOut gives rows that were read after head to all who want them. It waits for none of them.
+func (f *Feed) handOut(head int64, rows []*ent.Activity) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.count == 0 || f.head != head { // all left meanwhile, and others may have come
 		return
 	}
 	for _, row := range rows {
-		if a := f.tails[row.MerchantID]; a != nil {
-			for _, sku := range []string{"", row.Sku} {
-				for t := range (*a)[sku] {
-					t.offer(row)
-				}
+		f.head = row.ID
+		for _, at := range [...]place{{row.MerchantID, row.Sku}, {row.MerchantID, ""}} {
+			for w := range f.live[at] {
+				f.give(w, row)
+			}
+			if row.Sku == "" {
+				break
 			}
 		}
-		f.position = row.ID
 	}
-}
-
-// attach makes a tail be handed what comes, and returns the position from which on.
-func (f *Feed) attach(t *Tail) int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.attached == 0 {
-		f.position = t.position
-		f.resets++
-		close(f.waiting)
-		f.waiting = nil
-	}
-	f.attached++
-	a := f.tails[t.filter.MerchantID]
-	if a == nil {
-		a = &audience{}
-		f.tails[t.filter.MerchantID] = a
-	}
-	if (*a)[t.filter.SKU] == nil {
-		(*a)[t.filter.SKU] = map[*Tail]struct{}{}
-	}
-	(*a)[t.filter.SKU][t] = struct{}{}
-	t.attached, t.overrun, t.queue = true, false, nil
-	return f.position
-}
-
-// detach undoes attach. f.mu is held.
-func (f *Feed) detach(t *Tail) {
-	if !t.attached {
-		return
-	}
-	t.attached, t.queue = false, nil
-	a := f.tails[t.filter.MerchantID]
-	delete((*a)[t.filter.SKU], t)
-	if len((*a)[t.filter.SKU]) == 0 {
-		delete(*a, t.filter.SKU)
-	}
-	if len(*a) == 0 {
-		delete(f.tails, t.filter.MerchantID)
-	}
-	if f.attached--; f.attached == 0 {
-		f.waiting = make(chan struct{})
+	f.recent = append(f.recent, rows...)
+	if over := len(f.recent) - keep; over > 0 {
+		f.from = f.recent[over-1].ID
+		clear(f.recent[:over]) // the array goes on for a while
+		f.recent = f.recent[over:]
 	}
 }
 
 // Changed returns a channel that is closed when something may have been committed. Take it before looking.
-func (f *Feed) Changed() <-chan struct{} { return f.cfg.Bell.Next() }
+func (f *Feed) Changed() <-chan struct{} { return f.bell.Next() }
 
 // Newest is the position after everything that is committed.
 func (f *Feed) Newest(ctx context.Context) (int64, error) {
-	newest, err := f.cfg.Reader.Activity.Query().Order(ent.Desc(activity.FieldID)).FirstID(f.cfg.System(ctx))
+	newest, err := f.reader.Activity.Query().Order(ent.Desc(activity.FieldID)).FirstID(access.System(ctx))
 	if ent.MaskNotFound(err) != nil {
 		return 0, fmt.Errorf("find the end of the feed: %w", err)
 	}
@@ -186,8 +150,8 @@ func (f *Feed) Newest(ctx context.Context) (int64, error) {
 
 // Kept tells whether everything of a merchant after an id is still there (spec 5.1). The error is a fault CURSOR_EXPIRED of
 // "after" where something was deleted, for it was too old.
-func (f *Feed) Kept(ctx context.Context, merchantID, after int64) error {
-	gone, err := f.cfg.Reader.FeedHorizon.Query().Where(feedhorizon.MerchantID(merchantID), feedhorizon.ActivityIDGT(after)).Exist(ctx)
+func (f *Feed) Kept(ctx context.Context, reader *ent.Client, merchantID, after int64) error {
+	gone, err := reader.FeedHorizon.Query().Where(feedhorizon.MerchantID(merchantID), feedhorizon.ActivityIDGT(after)).Exist(ctx)
 	if err != nil {
 		return fmt.Errorf("read the horizon: %w", err)
 	}
@@ -196,4 +160,35 @@ func (f *Feed) Kept(ctx context.Context, merchantID, after int64) error {
 			"activities(where: {merchantId: …}), take the levels as they are now, and follow anew without after, or after the newest cursor read")
 	}
 	return nil
+}
+
+// CatchUp calls yield with what is stored after an id and passes the filter, a page at a time and in order, until nothing
+// more was stored when it looked. It returns the position reached: everything up to it was yielded. ctx carries the viewer
+// that reader is narrowed to. Fault: CURSOR_EXPIRED where activities were deleted before they were reached.
+func (f *Feed) CatchUp(ctx context.Context, reader *ent.Client, after int64, filter Filter, yield func([]*ent.Activity) error) (int64, error) {
+	for {
+		end, followed := f.reached()
+		if !followed {
+			var err error
+			if end, err = f.Newest(ctx); err != nil {
+				return after, errors.Join(ctx.Err(), err)
+			}
+		}
+		rows, err := reader.Activity.Query().Where(filter.where()...).Where(activity.IDGT(after)).Order(ent.Asc(activity.FieldID)).Limit(batch).All(ctx)
+		if err != nil {
+			return after, errors.Join(ctx.Err(), fmt.Errorf("read the feed after %d: %w", after, err))
+		}
+		if err := f.Kept(ctx, reader, filter.MerchantID, after); err != nil { // asked after reading, so that what goes in between is noticed
+			return after, errors.Join(ctx.Err(), err)
+		}
+		if len(rows) > 0 {
+			if err := yield(rows); err != nil {
+				return after, err
+			}
+			after = rows[len(rows)-1].ID
+		}
+		if len(rows) < batch {
+			return max(after, end), nil
+		}
+	}
 }

@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"ent/schema/...":         {},
 	"graph/...":              {"internal/pipeline", "internal/catalog", "internal/platform", "internal/cron", "internal/warehouse/...", "internal/channel", "internal/database", "internal/activity", "internal/inventory", "internal/schedule", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/access":        {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
-	"internal/activity":      {"internal/database", "internal/fault", "internal/globalid", "ent/..."},
+	"internal/activity":      {"internal/database", "internal/access", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/catalog":       {"internal/csvread", "internal/sortfile", "internal/database", "internal/activity", "internal/fault", "internal/globalid", "ent/..."},
 	"internal/channel":       {"internal/inventory", "internal/fault"},
 	"internal/channel/...":   {"internal/channel", "internal/exchange", "internal/outbound", "internal/fault"},

@@ -87,7 +87,7 @@ func (h *house) spawn(url string) (child *exec.Cmd, ended func() error, leave io
 
 // hears lets the house's bell ring for what other replicas commit too.
 func (h *house) hears() *activity.Feed {
-	feed := activity.New(activity.Config{DB: h.db, Reader: h.db.Reader(), Bell: h.bell, Log: slog.New(slog.DiscardHandler)})
+	feed := activity.New(h.db, h.bell, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { feed.Run(ctx) })
@@ -207,18 +207,13 @@ func TestKilledReplicaIsTakenOver(t *testing.T) {
 	var reader sync.WaitGroup
 	var seen atomic.Int64
 	reader.Go(func() {
-		tail := feed.Tail(0, activity.Filter{MerchantID: h.merchant})
-		defer tail.Close()
-		for {
-			rows, err := tail.Next(following)
-			if err != nil { // it ends with its context
-				return
-			}
+		_ = feed.Follow(following, h.db.Reader(), 0, activity.Filter{MerchantID: h.merchant}, func(rows []*ent.Activity) error { // ends with its context
 			for _, a := range rows {
 				followed = append(followed, a.ID)
 				seen.Store(a.ID)
 			}
-		}
+			return nil
+		})
 	})
 	stock := func(warehouse, sku, round int) int { return (sku*7 + round*(sku%3) + warehouse) % 50 }
 	interrupted := 0

@@ -30,9 +30,11 @@ var stores = []kind{
 	{platform: enum.FileExchange, field: "fileExchange", secrets: []string{"password", "privateKey", "passphrase"}, leads: []string{"url"}, pins: []string{"hostKey"}, brief: true},
 	{platform: enum.Shopify, field: "shopify", secrets: []string{"accessToken"}, leads: []string{"shop", "endpoint"}},
 	{platform: enum.WooCommerce, field: "wooCommerce", secrets: []string{"consumerKey", "consumerSecret"}, leads: []string{"url"}},
+	{platform: enum.BigCommerce, field: "bigCommerce", secrets: []string{"accessToken"}, leads: []string{"storeHash", "endpoint"}},
 	{platform: enum.Vendure, field: "vendure", secrets: []string{"password", "apiKey"}, leads: []string{"url"}},
 	{platform: enum.Medusa, field: "medusa", secrets: []string{"secretKey"}, leads: []string{"url"}},
 	{platform: enum.Saleor, field: "saleor", secrets: []string{"token"}, leads: []string{"url"}},
+	{platform: enum.Amazon, field: "amazon", secrets: []string{"clientSecret", "refreshToken"}, leads: []string{"endpoint", "tokenEndpoint"}},
 }
 
 // warehouses are the platforms of warehouses.

@@ -13,6 +13,8 @@ import (
 	"stockbridge/ent"
 	"stockbridge/internal/access"
 	"stockbridge/internal/channel"
+	"stockbridge/internal/channel/amazon"
+	"stockbridge/internal/channel/bigcommerce"
 	channelfiles "stockbridge/internal/channel/fileexchange"
 	"stockbridge/internal/channel/httpstore"
 	"stockbridge/internal/channel/medusa"
@@ -80,9 +82,11 @@ type Store struct {
 	FileExchange *FileExchangeStore  `json:"fileExchange,omitempty"`
 	Shopify      *shopify.Config     `json:"shopify,omitempty"`
 	WooCommerce  *woocommerce.Config `json:"wooCommerce,omitempty"`
+	BigCommerce  *bigcommerce.Config `json:"bigCommerce,omitempty"`
 	Vendure      *vendure.Config     `json:"vendure,omitempty"`
 	Medusa       *medusa.Config      `json:"medusa,omitempty"`
 	Saleor       *saleor.Config      `json:"saleor,omitempty"`
+	Amazon       *amazon.Config      `json:"amazon,omitempty"`
 }
 
 // HTTPStore are the settings of a store that takes JSON over HTTP; zero values are httpstore's defaults.
@@ -289,12 +293,16 @@ func (p *Platforms) sink(s Store, id string, pin func(context.Context, string) e
 		return shopify.New(*s.Shopify, p.options("Shopify store", id))
 	case s.WooCommerce != nil:
 		return woocommerce.New(*s.WooCommerce, p.options("WooCommerce store", id))
+	case s.BigCommerce != nil:
+		return bigcommerce.New(*s.BigCommerce, p.options("BigCommerce store", id))
 	case s.Vendure != nil:
 		return vendure.New(*s.Vendure, p.options("Vendure store", id))
 	case s.Medusa != nil:
 		return medusa.New(*s.Medusa, p.options("Medusa store", id))
 	case s.Saleor != nil:
 		return saleor.New(*s.Saleor, p.options("Saleor store", id))
+	case s.Amazon != nil:
+		return amazon.New(*s.Amazon, p.options("Amazon store", id))
 	}
 	return nil, fault.New(fault.Blank, "choose exactly one platform")
 }

@@ -23,21 +23,6 @@ func (s *Server) signIn(ctx context.Context, authorization []string) (_ context.
 	return access.With(ctx, viewer), secret, nil
 }
 
-// standing asks for one secret after the other.
-func (s *Server) standing(ctx context.Context, secrets []string) (map[string]*access.Viewer, error) {
-	standing := make(map[string]*access.Viewer, len(secrets))
-	for _, secret := range secrets {
-		viewer, err := s.Authenticate(ctx, secret)
-		switch {
-		case err == nil:
-			standing[secret] = viewer
-		case fault.CodeOf(err) != fault.Unauthenticated:
-			return nil, err
-		}
-	}
-	return standing, nil
-}
-
 // refuseSignIn tells a bad secret from a server that cannot look it up now.
 func (s *Server) refuseSignIn(w http.ResponseWriter, r *http.Request, err error) {
 	if fault.CodeOf(err) == fault.Unauthenticated {

@@ -75,7 +75,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.exec.release(ctx)
 		refuse(w, http.StatusNotAcceptable, badRequest, "a subscription is a stream: accept text/event-stream, or connect by WebSocket (graphql-transport-ws)")
 	case kind == ast.Subscription:
-		s.stream(ctx, w, r, secret, op)
+		s.stream(ctx, w, secret, op)
 	case kind == ast.Mutation && r.Method == http.MethodGet:
 		s.exec.release(ctx)
 		w.Header().Set("Allow", "POST")
@@ -94,7 +94,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		}
 		text := encode(refused)
 		if accepted[0] == eventStream {
-			text = append(event(refused), complete...)
+			text = append(event(text), complete...)
 		}
 		w.Header().Set("Content-Type", accepted[0]+"; charset=utf-8")
 		w.Header().Set("Content-Length", strconv.Itoa(len(text))) // else long answers go out in chunks
@@ -251,7 +251,7 @@ func (s *Server) once(ctx context.Context, op *graphql.OperationContext) *graphq
 
 // encode writes a response without reading its data once more. A request that was refused has no data entry.
 func encode(resp *graphql.Response) []byte {
-	out := []byte{'{'}
+	out := append(make([]byte, 0, len(resp.Data)+128), '{')
 	entry := func(name string, value []byte) {
 		if len(out) > 1 {
 			out = append(out, ',')
@@ -306,7 +306,7 @@ func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request, methods str
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, "+keyHeader+", "+lastEventHeader)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Last-Event-ID, "+keyHeader)
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.Header().Set("Allow", methods+", OPTIONS")
 	w.WriteHeader(http.StatusNoContent)

@@ -16,23 +16,21 @@ import (
 
 // metrics are what /metrics tells (spec 5.4). Labels hold nothing that a client can choose.
 type metrics struct {
-	page                               http.Handler
-	requests                           *prometheus.CounterVec
-	seconds                            *prometheus.HistogramVec
-	subscriptions, executions, sockets prometheus.Gauge
+	page          http.Handler
+	requests      *prometheus.CounterVec
+	seconds       *prometheus.HistogramVec
+	subscriptions prometheus.Gauge
 }
 
 func newMetrics(more []prometheus.Collector) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stockbridge_http_requests_total", Help: "Requests that ended, by path and status code."}, []string{"path", "code"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stockbridge_http_request_seconds", Help: "How long requests took, by path. Streams and sockets count when they end.",
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stockbridge_http_request_seconds", Help: "How long requests took, by path. Streams count when they end, sockets when they open.",
 			Buckets: []float64{.005, .02, .1, .5, 2, 10, 60, 600}}, []string{"path"}),
 		subscriptions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stockbridge_subscriptions", Help: "Subscriptions under way."}),
-		executions:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "stockbridge_subscription_executions", Help: "Executions that serve subscriptions: those that ask the same share one."}),
-		sockets:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "stockbridge_sockets", Help: "WebSockets that are open."}),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(append(more, m.requests, m.seconds, m.subscriptions, m.executions, m.sockets, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))...)
+	registry.MustRegister(append(more, m.requests, m.seconds, m.subscriptions, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))...)
 	m.page = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
 }

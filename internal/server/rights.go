@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,169 +10,163 @@ import (
 	"stockbridge/internal/fault"
 )
 
-// holder is a socket or stream that goes on only as long as a token stands.
-type holder interface {
-	// forbid ends it, and says why. It does not wait.
-	forbid(why string)
+// session is a socket or stream that goes on after its bearer signed in.
+type session struct {
+	grant access.Grant
+	beat  func()    // gives a sign of life; nil for one that does so itself
+	end   func()    // the bearer may no longer; called once, and does not wait
+	due   time.Time // of the next beat; the sweeper's own
+	ended bool      // guarded by sessions.mu
 }
 
-// watched is a connection that gives signs of life.
-type watched interface{ beat(now time.Time) }
-
-// rights looks after all that outlives its request: whether the tokens still stand, and whether the clients are there.
-// One goroutine does so for all, as long as there is any.
-type rights struct {
-	server *Server
-	work   sync.WaitGroup
+// sessions are those of one server. While there are any, one goroutine looks after all of them: it gives signs of life, and
+// asks whether what the bearers signed in with still stands, all at once.
+type sessions struct {
+	*Server
+	work sync.WaitGroup
 
 	mu       sync.Mutex // guards the rest
+	all      map[*session]struct{}
+	sockets  map[int64]int // by token
 	sweeping bool
-	bySecret map[string]*right
-	beats    map[watched]struct{}
+	empty    chan struct{} // the last has left, or somebody came meanwhile
 }
 
-// right is what a token gave when it was shown first.
-type right struct {
-	viewer  *access.Viewer
-	holders map[holder]string // the value is the secret
-}
-
-// hold ties a connection to its token. The error is a fault TOO_MANY.
-func (r *rights) hold(secret string, viewer *access.Viewer, h holder) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known := r.bySecret[secret]
-	if known == nil {
-		known = &right{viewer: viewer, holders: map[holder]string{}}
-		r.bySecret[secret] = known
+// begin looks after a session until leave. A socket counts for its token; false when the token has as many as it may.
+func (l *sessions) begin(s *session, socket bool) (leave func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	token := s.grant.Viewer.TokenID
+	if socket && l.sockets[token] >= l.MaxSockets {
+		return nil, false
 	}
-	if most := r.server.MaxConnections; len(known.holders) >= most {
-		return fault.New(fault.TooMany, "%d sockets and streams are open with this token: close some, or carry more subscriptions on one socket", most)
+	if socket {
+		l.sockets[token]++
 	}
-	// Who comes later may have been let in with less; the least decides.
-	if lost(known.viewer, viewer) != "" {
-		known.viewer = viewer
+	s.due = time.Now().Add(l.pace.beat)
+	l.all[s] = struct{}{}
+	if !l.sweeping {
+		l.sweeping = true
+		l.work.Go(l.sweep)
 	}
-	known.holders[h] = secret
-	r.sweep()
-	return nil
-}
-
-// watch gives signs of life from now on.
-func (r *rights) watch(w watched) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.beats[w] = struct{}{}
-	r.sweep()
-}
-
-// release forgets a connection.
-func (r *rights) release(c *socket) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.beats, c)
-	r.drop(c.secret, c)
-}
-
-func (r *rights) drop(secret string, h holder) {
-	if known := r.bySecret[secret]; known != nil {
-		if delete(known.holders, h); len(known.holders) == 0 {
-			delete(r.bySecret, secret)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.all, s)
+		if socket {
+			if l.sockets[token]--; l.sockets[token] == 0 {
+				delete(l.sockets, token)
+			}
 		}
-	}
+		if len(l.all) == 0 {
+			select {
+			case l.empty <- struct{}{}:
+			default:
+			}
+		}
+	}, true
 }
 
-// sweep sees to it that somebody looks. r.mu is held.
-func (r *rights) sweep() {
-	if !r.sweeping {
-		r.sweeping = true
-		r.work.Go(r.run)
-	}
-}
-
-func (r *rights) run() {
-	tick := time.NewTicker(r.server.pace.recheck)
-	defer tick.Stop()
+// sweep goes on while there are sessions.
+func (l *sessions) sweep() {
+	beats := time.NewTicker(max(l.pace.beat/8, time.Millisecond))
+	defer beats.Stop()
+	checks := time.NewTicker(max(l.pace.recheck, time.Millisecond))
+	defer checks.Stop()
 	for {
 		select {
-		case now := <-tick.C:
-			if !r.look(now) {
+		case now := <-beats.C:
+			for _, s := range l.list() {
+				if s.beat != nil && !now.Before(s.due) {
+					s.due = now.Add(l.pace.beat)
+					s.beat()
+				}
+			}
+		case <-checks.C:
+			l.check()
+		case <-l.empty:
+			l.mu.Lock()
+			if len(l.all) == 0 {
+				l.sweeping = false
+				l.mu.Unlock()
 				return
 			}
-		case <-r.server.sockets.Done():
-			return
-		case <-r.server.calm:
-			return
+			l.mu.Unlock()
 		}
 	}
 }
 
-// look gives signs of life, and ends what a token no longer gives a right to. It answers false when there is nobody left.
-func (r *rights) look(now time.Time) bool {
-	r.mu.Lock()
-	if len(r.bySecret) == 0 && len(r.beats) == 0 {
-		r.sweeping = false
-		r.mu.Unlock()
+func (l *sessions) list() []*session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]*session, 0, len(l.all))
+	for s := range l.all {
+		list = append(list, s)
+	}
+	return list
+}
+
+// check ends the sessions whose bearers may no longer ask, or no longer for all that they could when they signed in. A
+// database that is away for a moment changes nothing.
+func (l *sessions) check() {
+	list := l.list()
+	bySecret := make(map[string][]*session, len(list))
+	var grants []access.Grant
+	for _, s := range list {
+		if len(bySecret[s.grant.Secret]) == 0 {
+			grants = append(grants, s.grant)
+		}
+		bySecret[s.grant.Secret] = append(bySecret[s.grant.Secret], s)
+	}
+	if len(grants) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(l.Server.sockets, max(l.pace.recheck, time.Second))
+	defer cancel()
+	now, err := l.Recheck(ctx, grants)
+	if err != nil {
+		if ctx.Err() == nil || l.Server.sockets.Err() == nil {
+			l.Log.Warn("whether tokens still stand could not be looked up; it is tried again", "err", err)
+		}
+		return
+	}
+	for i, grant := range grants {
+		for _, s := range bySecret[grant.Secret] {
+			if now[i] != nil && covers(now[i], s.grant.Viewer) {
+				continue
+			}
+			l.mu.Lock()
+			first := !s.ended
+			s.ended = true
+			l.mu.Unlock()
+			if first {
+				s.end()
+			}
+		}
+	}
+}
+
+// covers tells whether a viewer may see all that it could before. Who may see more goes on with what it asked for.
+func covers(now, before *access.Viewer) bool {
+	if now.Role != before.Role {
 		return false
 	}
-	secrets := make([]string, 0, len(r.bySecret))
-	for secret := range r.bySecret {
-		secrets = append(secrets, secret)
-	}
-	beats := make([]watched, 0, len(r.beats))
-	for w := range r.beats {
-		beats = append(beats, w)
-	}
-	r.mu.Unlock()
-	for _, w := range beats {
-		w.beat(now)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	standing, err := r.server.Standing(ctx, secrets)
-	if err != nil {
-		r.server.Log.WarnContext(ctx, "whether tokens still stand cannot be looked up; what they began goes on", "error", err)
-		return true
-	}
-	r.mu.Lock()
-	var out []holder
-	var why []string
-	for _, secret := range secrets {
-		known := r.bySecret[secret]
-		if known == nil {
-			continue
-		}
-		reason := "the token was revoked, or has expired"
-		if v := standing[secret]; v != nil {
-			reason = lost(known.viewer, v)
-		}
-		if reason == "" {
-			continue
-		}
-		for h := range known.holders {
-			out, why = append(out, h), append(why, reason)
-		}
-		delete(r.bySecret, secret)
-	}
-	r.mu.Unlock()
-	for i, h := range out {
-		h.forbid(why[i])
-	}
-	return true
+	return now.Role == access.Admin || !slices.ContainsFunc(before.MerchantIDs, func(id int64) bool { return !now.Sees(id) })
 }
 
-// lost says what a viewer may no longer do that it could, "" for nothing.
-func lost(before, now *access.Viewer) string {
-	if before.Role != now.Role {
-		return "the token's role was changed"
-	}
-	if now.Role == access.Admin {
-		return ""
-	}
-	for _, id := range before.MerchantIDs {
-		if !now.Sees(id) {
-			return "a merchant was taken from the token"
+// askEach is Config.Recheck for those who can only tell of one secret at a time.
+func askEach(authenticate func(context.Context, string) (*access.Viewer, error)) func(context.Context, []access.Grant) ([]*access.Viewer, error) {
+	return func(ctx context.Context, grants []access.Grant) ([]*access.Viewer, error) {
+		out := make([]*access.Viewer, len(grants))
+		for i, g := range grants {
+			v, err := authenticate(ctx, g.Secret)
+			if err != nil && fault.CodeOf(err) != fault.Unauthenticated {
+				return nil, err
+			}
+			if err == nil {
+				out[i] = v
+			}
 		}
+		return out, nil
 	}
-	return ""
 }

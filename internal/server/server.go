@@ -1,14 +1,15 @@
 // Package server is the HTTP side of Stockbridge: who may ask, how GraphQL travels (POST, GET, server-sent events,
 // WebSocket), how much one request may cost, and the pages for health and GraphiQL.
 //
-// Subscriptions that ask the same within the same scope are one execution (share.go), which hands its encoded responses to
-// the connections and waits for none: who does not take them in time is served from storage by a goroutine of its own until it has
-// caught up. All goroutines end with their request, socket or last subscriber; Shutdown waits for them.
+// A socket has one goroutine, which reads. What it asks runs beside; a subscription that others ask for too is executed once
+// for all of them (group), and its responses are encoded once. Nothing is sent while somebody waits for the client: each
+// connection has a bounded queue (wire), and a subscription whose client does not take it leaves the group, reads on from
+// storage at the client's pace, and comes back. One goroutine looks after all sockets: signs of life, and whether what their
+// bearers signed in with still stands (sessions). All goroutines end with their request, socket or group; Shutdown waits for them.
 package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,7 +21,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"stockbridge/graph"
 	"stockbridge/internal/access"
 )
 
@@ -29,13 +29,9 @@ type Config struct {
 	Schema graphql.ExecutableSchema
 	// Authenticate finds who a secret belongs to. An unknown, expired or revoked one is a fault with code UNAUTHENTICATED.
 	Authenticate func(ctx context.Context, secret string) (*access.Viewer, error)
-	// Standing tells who the secrets belong to of those that still stand; the others are left out. An error is that it
-	// cannot be looked up now. nil asks Authenticate for each.
-	Standing func(ctx context.Context, secrets []string) (map[string]*access.Viewer, error)
-	// Sharing says how subscriptions of a field can be one execution; nil lets none.
-	Sharing func(field string) graph.Sharing
-	// Newest is the position in the feed after all that has happened; nil lets every subscription find out by itself.
-	Newest func(context.Context) (int64, error)
+	// Recheck finds who those are now that signed in before, nil for one who may no longer. It is asked every 2 s for all that
+	// go on, and an error changes nothing. Nil asks Authenticate.
+	Recheck func(context.Context, []access.Grant) ([]*access.Viewer, error)
 	// Present turns a resolver's error into what clients see; nil shows the error's own words.
 	Present graphql.ErrorPresenterFunc
 	// Once remembers answers to mutations with an Idempotency-Key; nil lets the header mean nothing.
@@ -50,12 +46,12 @@ type Config struct {
 	Origins []string
 	// MaxBody is the largest request or WebSocket message, in bytes; 0 is 1 MiB.
 	MaxBody int64
-	// MaxConnections is how many WebSockets and event streams one token may have open; 0 is 1,000.
-	MaxConnections int
 	// MaxUpload is the largest request with files, in bytes; 0 is 64 MiB.
 	MaxUpload int64
 	// Export opens what GET /export/{name} streams; nil is nothing.
 	Export OpenExport
+	// MaxSockets is how many sockets may be open with one token, on one server; 0 is 1000.
+	MaxSockets int
 	// Budget bounds what the documents of one token may cost in this process.
 	Budget Budget
 	// MaxTime is how long a query or mutation may take; 0 is 30 s.
@@ -74,28 +70,25 @@ const (
 type pace struct {
 	init    time.Duration // a socket's first message is waited for
 	beat    time.Duration // between signs of life; three without an answer end a socket
-	recheck time.Duration // between looks at whether tokens still stand, and who is due a sign of life
-	room    room          // for what waits for a client that is slow; it is served from storage then
+	recheck time.Duration // between looks at whether tokens still stand
+	idle    time.Duration // a socket that asks for nothing is left open
 }
 
 // Server serves the API. Make one with New; stop it with Shutdown.
 type Server struct {
 	Config
-	pace     pace
-	http     http.Server
-	exec     *engine
-	buffers  sync.Pool // of upgrades
-	outboxes sync.Pool // of sockets that write: most are silent most of the time
-	metrics  *metrics
-	shared   *shared
-	rights   *rights
-	streams  context.Context // ends when the server stops: subscriptions end then, requests are let finish
-	stop     context.CancelFunc
-	calm     chan struct{}   // closed when nothing is inside any more
-	sockets  context.Context // ends when no more time is given: what is still open is cut off
-	cut      context.CancelFunc
+	pace    pace
+	http    http.Server
+	exec    *engine
+	buffers sync.Pool // of *[]byte, for sockets that write: most are silent most of the time
+	groups  *groups
+	live    *sessions
+	metrics *metrics
+	streams context.Context // ends when the server stops: subscriptions end then, requests are let finish
+	stop    context.CancelFunc
+	sockets context.Context // ends when no more time is given: what is still open is cut off
+	cut     context.CancelFunc
 
-	calmed   sync.Once
 	mu       sync.Mutex // guards the two below
 	stopping bool
 	inside   sync.WaitGroup // requests, streams and sockets; Add only while !stopping
@@ -109,22 +102,21 @@ func New(c Config) *Server {
 	if c.MaxUpload == 0 {
 		c.MaxUpload = 64 << 20
 	}
+	if c.MaxSockets == 0 {
+		c.MaxSockets = 1000
+	}
+	if c.Recheck == nil {
+		c.Recheck = askEach(c.Authenticate)
+	}
 	if c.MaxTime == 0 {
 		c.MaxTime = 30 * time.Second
 	}
-	if c.MaxConnections == 0 {
-		c.MaxConnections = 1000
-	}
-	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: 2 * time.Second, room: room{messages: 1000, bytes: 1 << 20}}, calm: make(chan struct{})}
-	if s.Standing == nil {
-		s.Standing = s.standing
-	}
-	s.outboxes.New = func() any { return new([]byte) }
-	s.shared = &shared{server: s, groups: map[[sha256.Size]byte]*group{}}
-	s.rights = &rights{server: s, bySecret: map[string]*right{}, beats: map[watched]struct{}{}}
+	s := &Server{Config: c, pace: pace{init: 10 * time.Second, beat: 20 * time.Second, recheck: 2 * time.Second, idle: 10 * time.Minute}}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.sockets, s.cut = context.WithCancel(context.Background())
 	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
+	s.groups = &groups{Server: s, byKey: make(map[groupKey]*group)}
+	s.live = &sessions{Server: s, all: make(map[*session]struct{}), sockets: make(map[int64]int), empty: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
 	if c.Export != nil {
@@ -157,8 +149,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops accepting, ends subscriptions (WebSockets with code 1001), lets requests under way finish and waits for
-// all of it. What has not ended when ctx does is cut off, which the error tells of; nothing runs on in either case.
+// Shutdown stops accepting, ends subscriptions after what was handed out to them is sent (WebSockets with code 1001), and
+// tells where to go on elsewhere; it lets requests under way finish and waits for all of it. What has not ended when ctx does is cut off, which the error tells of; nothing runs on in either case.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
@@ -170,9 +162,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, s.http.Close())
 	}
 	s.inside.Wait()
-	s.shared.work.Wait()
-	s.calmed.Do(func() { close(s.calm) })
-	s.rights.work.Wait()
+	s.groups.work.Wait()
+	s.live.work.Wait()
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return fmt.Errorf("shut down: connections were cut off: %w", err)
 	}

@@ -25,19 +25,16 @@ import (
 )
 
 // toy is the smallest schema that has what transports have to deal with.
-type toy struct {
-	schema     *ast.Schema
-	happenings *happenings // of facts and state
-}
+type toy struct{ schema *ast.Schema }
 
 var toySDL = `
 type Query { who: String! late: String broken: String self: Query }
 type Mutation { touch: String! read(files: [Upload]!): String! }
 scalar Upload
-type Subscription { ticks(n: Int!): Int! facts(after: String, x: String): String! state: Int! }
+type Subscription { ticks(n: Int!): Int! }
 `
 
-func newToy() toy { return toy{schema: gqlparser.MustLoadSchema(&ast.Source{Input: toySDL})} }
+func newToy() toy { return toy{gqlparser.MustLoadSchema(&ast.Source{Input: toySDL})} }
 
 func (t toy) Schema() *ast.Schema { return t.schema }
 
@@ -83,10 +80,6 @@ func (t toy) Exec(ctx context.Context) graphql.ResponseHandler {
 			data = fmt.Appendf(data[:0], `{"ticks":%d}`, at)
 			return &graphql.Response{Data: data}
 		}
-	case "facts":
-		return t.happenings.exec(ctx, field, op.Variables)
-	case "state":
-		return t.happenings.state()
 	case "__schema", "__typename":
 		if op.DisableIntrospection {
 			return graphql.OneShot(graphql.ErrorResponse(ctx, "introspection is off"))

@@ -60,7 +60,7 @@ func TestEventStream(t *testing.T) {
 func TestRevokedTokenEndsStreams(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
-	r.pace.beat, r.pace.recheck = 300*time.Millisecond, 20*time.Millisecond
+	r.pace.beat, r.pace.recheck = 300*time.Millisecond, 100*time.Millisecond
 	live := r.listen(t, "subscription { ticks(n: 1) }")
 	socket := r.ready(t)
 	socket.send(subscribe("1", "subscription { ticks(n: 1) }"))

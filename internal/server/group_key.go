@@ -1,0 +1,117 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"stockbridge/internal/access"
+)
+
+// groupKey is who asks for what: only those whose answers cannot differ share one.
+type groupKey [sha256.Size]byte
+
+// keyOf is false for what cannot be shared. The argument after of the subscription's field does not count: where to begin is
+// each member's own affair.
+func keyOf(v *access.Viewer, op *graphql.OperationContext) (groupKey, bool) {
+	variables := op.Variables
+	if name := resumeVariable(op.Operation); name != "" {
+		variables = make(map[string]any, len(op.Variables))
+		for k, v := range op.Variables {
+			if k != name {
+				variables[k] = v
+			}
+		}
+	}
+	merchants := v.MerchantIDs
+	if v.Role == access.Admin {
+		merchants = nil
+	}
+	text, err := json.Marshal([]any{v.Role, merchants, op.RawQuery, op.OperationName, variables})
+	return sha256.Sum256(text), err == nil
+}
+
+// rootField is the one field of a subscription.
+func rootField(set ast.SelectionSet) *ast.Field {
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			return s
+		case *ast.InlineFragment:
+			return rootField(s.SelectionSet)
+		case *ast.FragmentSpread:
+			if s.Definition != nil {
+				return rootField(s.Definition.SelectionSet)
+			}
+		}
+	}
+	return nil
+}
+
+// resumeVariable is the variable that the argument after takes, if nothing else does.
+func resumeVariable(op *ast.OperationDefinition) string {
+	f := rootField(op.SelectionSet)
+	if f == nil {
+		return ""
+	}
+	after := f.Arguments.ForName("after")
+	if after == nil || after.Value == nil || after.Value.Kind != ast.Variable {
+		return ""
+	}
+	if uses(op.SelectionSet, after.Value.Raw) != 1 {
+		return ""
+	}
+	return after.Value.Raw
+}
+
+// resumes tells whether a subscription asks for what was before.
+func resumes(op *graphql.OperationContext) bool {
+	f := rootField(op.Operation.SelectionSet)
+	return f != nil && f.Definition != nil && f.ArgumentMap(op.Variables)["after"] != nil
+}
+
+// uses counts how often a selection names a variable.
+func uses(set ast.SelectionSet, variable string) (n int) {
+	arguments := func(args ast.ArgumentList) {
+		for _, a := range args {
+			n += usesIn(a.Value, variable)
+		}
+	}
+	directives := func(list ast.DirectiveList) {
+		for _, d := range list {
+			arguments(d.Arguments)
+		}
+	}
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			arguments(s.Arguments)
+			directives(s.Directives)
+			n += uses(s.SelectionSet, variable)
+		case *ast.InlineFragment:
+			directives(s.Directives)
+			n += uses(s.SelectionSet, variable)
+		case *ast.FragmentSpread:
+			directives(s.Directives)
+			if s.Definition != nil {
+				n += uses(s.Definition.SelectionSet, variable)
+			}
+		}
+	}
+	return n
+}
+
+func usesIn(v *ast.Value, variable string) (n int) {
+	if v == nil {
+		return 0
+	}
+	if v.Kind == ast.Variable && v.Raw == variable {
+		return 1
+	}
+	for _, c := range v.Children {
+		n += usesIn(c.Value, variable)
+	}
+	return n
+}
