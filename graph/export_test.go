@@ -11,3 +11,6 @@ import (
 func WithoutPlans(cfg Config) graphql.ExecutableSchema {
 	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: &resolver{cfg, &plan.Reader{}}})}
 }
+
+// Planned tells whether a plan answers a subscription that has begun.
+func Planned(t *Track) bool { return t.answer != nil }

@@ -207,13 +207,14 @@ func TestKilledReplicaIsTakenOver(t *testing.T) {
 	var reader sync.WaitGroup
 	var seen atomic.Int64
 	reader.Go(func() {
-		_ = feed.Follow(following, h.db.Reader(), 0, activity.Filter{MerchantID: h.merchant}, func(rows []*ent.Activity) error { // ends with its context
+		f := feed.Follow(h.db.Reader(), 0, activity.Filter{MerchantID: h.merchant}, false)
+		defer f.Close()
+		for rows, err := f.Next(following); err == nil; rows, err = f.Next(following) { // ends with its context
 			for _, a := range rows {
 				followed = append(followed, a.ID)
 				seen.Store(a.ID)
 			}
-			return nil
-		})
+		}
 	})
 	stock := func(warehouse, sku, round int) int { return (sku*7 + round*(sku%3) + warehouse) % 50 }
 	interrupted := 0

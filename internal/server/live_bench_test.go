@@ -25,7 +25,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/gorilla/websocket"
 
-	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
@@ -169,7 +168,13 @@ func (l *live) raw(b *testing.B) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() {
-		_ = l.feed.Follow(ctx, l.db.Reader(), must(l.feed.Newest(ctx)), activity.Filter{MerchantID: l.merchants["alpha"]}, func(page []*ent.Activity) error {
+		f := l.feed.Follow(l.db.Reader(), must(l.feed.Newest(ctx)), activity.Filter{MerchantID: l.merchants["alpha"]}, false)
+		defer f.Close()
+		for {
+			page, err := f.Next(ctx)
+			if err != nil {
+				return // it is over
+			}
 			for _, a := range page {
 				text := must(json.Marshal(map[string]any{"id": "1", "type": "next", "payload": map[string]any{"data": map[string]any{"activity": map[string]any{
 					"sku": a.Sku, "kind": a.Kind, "at": a.At, "before": a.Before, "after": a.After, "cursor": "YToxMjM0NQ"}}, "extensions": map[string]any{"cursor": "YToxMjM0NQ"}}}))
@@ -180,8 +185,7 @@ func (l *live) raw(b *testing.B) string {
 				}
 				mu.Unlock()
 			}
-			return nil
-		})
+		}
 	})
 	b.Cleanup(func() { cancel(); work.Wait() })
 	return url
