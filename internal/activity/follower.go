@@ -39,19 +39,17 @@ type seat struct {
 	behind bool // it is no longer handed anything
 }
 
-// Follow makes a follower of all after the given id, to be closed in the end. With once it ends with what is stored.
+// Follow makes a follower of all after the given id, to be closed in the end. With once it ends when it looks
+// and nothing more is stored: what others write while it gives is given too.
 func (f *Feed) Follow(reader *ent.Client, after int64, filter Filter, once bool) *Follower {
 	return &Follower{feed: f, reader: reader, filter: filter, after: after, once: once}
 }
 
 // Next waits for what comes next and gives some of it, which is shared with others: who notes something in a row takes a copy.
 // ctx carries the viewer that the reader is narrowed to. After an error, which may pass, it can be asked again. Errors: io.EOF
-// after what was stored, with once; the fault CURSOR_EXPIRED where activities were deleted before they were reached.
+// where nothing more is stored, with once; the fault CURSOR_EXPIRED where activities were deleted before they were reached.
 func (w *Follower) Next(ctx context.Context) ([]*ent.Activity, error) {
 	for {
-		if w.stored && w.once {
-			return nil, io.EOF
-		}
 		s, err := w.sit()
 		if err != nil {
 			return nil, errors.Join(ctx.Err(), err)
@@ -63,10 +61,12 @@ func (w *Follower) Next(ctx context.Context) ([]*ent.Activity, error) {
 		} else {
 			rows, behind = w.take(s)
 		}
-		if err != nil || len(rows) > 0 {
+		switch {
+		case err != nil || len(rows) > 0:
 			return rows, err
-		}
-		if behind {
+		case behind && w.once:
+			return nil, io.EOF
+		case behind:
 			continue
 		}
 		select {
