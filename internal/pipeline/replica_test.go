@@ -2,7 +2,6 @@ package pipeline_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -115,7 +114,7 @@ func TestKilledReplicaIsTakenOver(t *testing.T) {
 	stock := func(warehouse, sku, round int) int { return (sku*7 + round*(sku%3) + warehouse) % 50 }
 	interrupted := 0
 	for round := range kills {
-		child, ended, _ := h.spawn(url)
+		child := h.spawn(url)
 		for i, drop := range drops {
 			var b strings.Builder
 			b.WriteString("sku,available\n")
@@ -142,7 +141,7 @@ func TestKilledReplicaIsTakenOver(t *testing.T) {
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		_ = ended() // killed
+		<-child.ended
 		dead := must(h.db.Reader().SyncRun.Query().Where(syncrun.StatusEQ(enum.Running)).All(t.Context()))
 		h.until(func() bool {
 			return none() && must(h.db.Reader().Replica.Query().Count(t.Context())) == 1
@@ -345,7 +344,7 @@ func TestStoppedReplicaGivesItsWorkAway(t *testing.T) {
 	s := newShop(t)
 	w := h.warehouse("w", nil)
 	c := h.connect(w, h.store("s", s, nil))
-	_, ended, leave := h.spawn(url)
+	child := h.spawn(url)
 	gone := h.again(url) // a third
 	gone.report(w, warehouse.Row{SKU: "A", Available: "3"})
 	gone.close()
@@ -355,8 +354,11 @@ func TestStoppedReplicaGivesItsWorkAway(t *testing.T) {
 	}
 	expect(t, h.ended(run.ID), enum.Succeeded)
 	shows(t, s, map[string]int64{"A": 3})
-	if err := errors.Join(leave.Close(), ended()); err != nil {
+	if err := child.leave.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if <-child.ended; child.err != nil {
+		t.Fatal(child.err)
 	}
 	h.until(func() bool { return must(h.db.Reader().Replica.Query().Count(t.Context())) == 1 })
 	if n := h.Totals().TakenOver; n != 0 {
