@@ -115,7 +115,6 @@ func (h *house) rows() string {
 // nothing since before; and gives it work, which it does as ever.
 func (m *midway) comesBack(h *house, before string) {
 	m.Helper()
-	m.child.says(m.T, "a sync was lost; another replica ends it", 1)
 	m.child.says(m.T, `msg="sync ends"`, 1)
 	m.child.says(m.T, "lost the session in the database", 1)
 	m.child.says(m.T, "joined the replicas of this database", 2)
@@ -156,6 +155,9 @@ func TestHungReplicaIsTakenOver(t *testing.T) {
 	close(m.answer)
 	signal(syscall.SIGCONT)
 	m.comesBack(h, before)
+	if log := m.child.logged(); !strings.Contains(log, "a sync was lost; another replica ends it") {
+		t.Errorf("it does not know that the run was taken from it:\n%s", log)
+	}
 }
 
 // spec 3.8, 3.13, 3.14: a replica that the network keeps from the database, without a word to either, stops by itself what it does,
