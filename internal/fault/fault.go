@@ -142,6 +142,13 @@ func (l List) Unwrap() []error {
 	return errs
 }
 
+// Add puts a fault to the others, if there is one.
+func (l *List) Add(f *Error) {
+	if f != nil {
+		*l = append(*l, f)
+	}
+}
+
 // Or returns the list as an error, or nil when it is empty.
 func (l List) Or() error {
 	if len(l) == 0 {
