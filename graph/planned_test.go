@@ -23,7 +23,6 @@ func (w *world) usual() *world {
 	u.schema = graph.WithoutPlans(w.config)
 	u.executor = executor.New(u.schema)
 	u.executor.SetErrorPresenter(graph.ErrorPresenter(w.config.Log))
-	u.executor.SetRecoverFunc(graph.Recover(w.config.Log))
 	return &u
 }
 

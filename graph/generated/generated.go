@@ -795,7 +795,7 @@ enum UserErrorCode {
   HELD
   "The warehouse or store, or this server, asks for fewer requests: try again later."
   THROTTLED
-  "The store failed again and again and is left alone for a while: the message says until when. What waits is sent by the first sync after that."
+  "The store failed again and again, or asked for a long wait, and is left alone for a while: the message says until when. What waits is sent by the first sync after that."
   STORE_PAUSED
   "The warehouse or store said no; the message has its words."
   REFUSED
