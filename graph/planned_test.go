@@ -20,7 +20,9 @@ import (
 // usual is this world without plans: resolvers answer everything.
 func (w *world) usual() *world {
 	u := *w
-	u.schema = graph.WithoutPlans(w.config)
+	cfg := w.config
+	cfg.NoPlans = true
+	u.schema = graph.New(cfg)
 	u.executor = executor.New(u.schema)
 	u.executor.SetErrorPresenter(graph.ErrorPresenter(w.config.Log))
 	return &u
@@ -254,7 +256,7 @@ func TestPlansTellActivitiesAsResolversDo(t *testing.T) {
 		merchant := id("Merchant", w.alpha.merchant)
 		begin := w.data(admin, "activities.nodes.0.cursor", `{ activities { nodes { cursor } } }`)
 		for i, kind := range enum.ActivityKind("").Values() {
-			w.rows.Activity.Create().SetMerchantID(w.alpha.merchant).SetKind(enum.ActivityKind(kind)).SetSku(`quote " slash \ `+kind).SetAt(time.Date(2026, 3, 1, 10, 7, i, 120_000*i, time.UTC)).SaveX(t.Context())
+			w.rows.Activity.Create().SetMerchantID(w.alpha.merchant).SetKind(enum.ActivityKind(kind)).SetSku(`quote " slash \ ` + kind).SetAt(time.Date(2026, 3, 1, 10, 7, i, 120_000*i, time.UTC)).SaveX(t.Context())
 			w.rows.Activity.Create().SetMerchantID(w.alpha.merchant).SetKind(enum.ActivityKind(kind)).SetSku("<&>\u2028").SetChannelSku("Ünïcode \U0001F6B2").SetStoreID(w.alpha.store).
 				SetBefore(int64(-i)).SetAfter(int64(i) << 40).SetMessage("tab\tnew\nline\x01").SaveX(t.Context())
 		}

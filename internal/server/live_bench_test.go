@@ -29,12 +29,13 @@ import (
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
 )
 
 // What a delivery costs, for 1,000 subscribers, beside peers that get the same events: a raw prepared message of gorilla,
-// gqlgen's own transport over the same schema and feed, and graphql-ws on Node where that is installed. Clients are another
+// gqlgen's own executor and transport over the same schema and feed, and graphql-ws on Node where that is installed. Clients are another
 // process; the cost is the serving process's processor time (user and system), less what the events cost it that nobody follows.
 // Garbage is collected as the command has it. Events come 20 a second, of one SKU each, or of 100 where all 1,000 follow different
 // ones. p99 is from before the transaction of the report to the client.
@@ -238,9 +239,9 @@ func (l *live) node(b *testing.B) (url string, cpu func() time.Duration) {
 	}
 }
 
-// stock serves the same schema by gqlgen's own transport.
+// stock serves the same schema and feed by gqlgen's own executor and transport, without what plans save.
 func (l *live) stock(b *testing.B) string {
-	srv := handler.New(l.Schema)
+	srv := handler.New(graph.New(graph.Config{Reader: access.Scope(l.db.Reader()), DB: l.db, Feed: l.feed, Log: l.Log, NoPlans: true}))
 	srv.AddTransport(transport.Websocket{Implementation: gorilla{}})
 	return l.serve(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.ServeHTTP(w, r.WithContext(access.With(r.Context(), &access.Viewer{Name: "Ada", Role: access.Admin})))
