@@ -1,0 +1,298 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stockbridge/ent"
+	"stockbridge/internal/globalid"
+)
+
+// asked is what a subscriber asks for; subscribers with the same share an execution.
+type asked struct {
+	merchant  string
+	query     string
+	variables map[string]any
+	lets      func(*ent.Activity) bool // of the merchant's activities; nil for levels
+
+	// What is there in the end; written before storm.ended is closed.
+	all    []int64          // activities
+	levels map[string]int64 // figures by id
+}
+
+// subscriber is one client that comes and goes.
+type subscriber struct {
+	*storm
+	*asked
+	rng    *rand.Rand
+	steady bool // neither stands still nor leaves by itself
+	past   bool // begins with what was before the storm
+	late   bool // begins in the middle of it
+
+	cursor string // where it goes on; "" while it has none
+	low    int64  // all up to here was committed before it asked
+	high   int64  // it follows all that is committed after this
+	got    []int64
+	seen   map[string]int64
+
+	mu sync.Mutex // guards line for those who look whether it is at rest
+	n  *line
+}
+
+// deeds counts what subscribers did.
+type deeds struct{ stalls, drops, again, moves, drains atomic.Int64 }
+
+// run subscribes, and goes on until all is told.
+func (s *subscriber) run(ctx context.Context) error {
+	if s.late {
+		s.tides[s.merchant].until(func(newest int64) bool { return newest > s.half/2 })
+		if err := s.connect(ctx, s.rng.IntN(2) == 0); err != nil {
+			return err
+		}
+	}
+	for {
+		over, err := s.hear(ctx)
+		if err != nil {
+			return err
+		}
+		if over {
+			continue
+		}
+		if s.tides[s.merchant].calm.Load() {
+			select {
+			case <-s.finale:
+				<-s.ended
+				if s.complete() {
+					return nil
+				}
+			default:
+			}
+		} else if err := s.whim(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// complete tells whether it has the last there is.
+func (s *subscriber) complete() bool {
+	if s.lets == nil {
+		return maps.Equal(s.seen, s.levels)
+	}
+	return len(s.got) > 0 && s.got[len(s.got)-1] == s.all[len(s.all)-1]
+}
+
+// hear takes one message; over says that the server stopped, and that it goes on at another.
+func (s *subscriber) hear(ctx context.Context) (over bool, _ error) {
+	told, err := s.n.next()
+	switch {
+	case err != nil:
+		return false, err
+	case told.over:
+		s.deeds.drains.Add(1)
+		s.n.hangUp(false)
+		return true, s.connect(ctx, s.rng.IntN(2) == 0)
+	case told.bare != "":
+		s.cursor = told.bare
+		return false, nil
+	case told.ID == "": // nothing but a sign of life
+		return false, nil
+	case s.lets == nil:
+		if s.seen == nil {
+			s.seen = map[string]int64{}
+		}
+		if before := s.seen[told.ID]; told.Figure < before {
+			return false, fmt.Errorf("level %s went back from %d to %d", told.ID, before, told.Figure)
+		}
+		s.seen[told.ID] = told.Figure
+		return false, nil
+	}
+	id, err := globalid.Of("Activity", told.ID)
+	if err != nil {
+		return false, err
+	}
+	if len(s.got) > 0 && id <= s.got[len(s.got)-1] {
+		return false, fmt.Errorf("after activity %d came %d", s.got[len(s.got)-1], id)
+	}
+	s.got, s.cursor = append(s.got, id), told.Cursor
+	if s.steady {
+		s.tides[s.merchant].read(s, id)
+	}
+	return false, nil
+}
+
+// whim does what clients do, at random. None leaves that does not know where to go on.
+func (s *subscriber) whim(ctx context.Context) error {
+	if s.steady || s.rng.IntN(40) > 0 || s.lets != nil && s.cursor == "" {
+		return nil
+	}
+	deed := s.rng.IntN(8)
+	if deed < 3 {
+		s.deeds.stalls.Add(1)
+		tide, on := s.tides[s.merchant], s.n.on
+		until := tide.newest.Load() + 120 + s.rng.Int64N(200)
+		tide.until(func(newest int64) bool { return newest >= until || on.streams.Err() != nil })
+		return nil
+	}
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	socket := s.n.ws != nil
+	switch {
+	case s.tides[s.merchant].calm.Load():
+		return nil
+	case deed == 3 && socket:
+		s.deeds.again.Add(1)
+		return s.ask(ctx)
+	case deed < 6:
+		s.deeds.drops.Add(1)
+	default:
+		s.deeds.moves.Add(1)
+		socket = !socket
+	}
+	s.n.hangUp(deed%2 == 0)
+	return s.connect(ctx, socket)
+}
+
+// connect subscribes at some server that stands.
+func (s *subscriber) connect(ctx context.Context, socket bool) error {
+	for {
+		on, let := s.pick(s.rng)
+		let()
+		err := s.subscribe(ctx, on, socket)
+		if err == nil || on.streams.Err() == nil {
+			return err
+		}
+	}
+}
+
+func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err error) {
+	fresh := s.cursor == "" && len(s.got) == 0
+	if fresh {
+		if s.low, err = on.feed.Newest(ctx); err != nil {
+			return err
+		}
+	}
+	var n *line
+	if socket {
+		n, err = on.openSocket(ctx, s.secret)
+	} else {
+		variables, last := s.where()
+		if s.cursor != "" && s.rng.IntN(2) == 0 { // whatever the argument says
+			variables, last = s.beginning(), s.cursor
+		}
+		n, err = on.openEvents(ctx, s.secret, s.query, variables, last)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.n = n
+	s.mu.Unlock()
+	if socket {
+		err = s.ask(ctx)
+	}
+	if err == nil && fresh {
+		s.high, err = on.feed.Newest(ctx)
+	}
+	return err
+}
+
+// ask subscribes on a socket that is open. One that begins from now on waits until it has begun.
+func (s *subscriber) ask(ctx context.Context) error {
+	variables, _ := s.where()
+	if err := s.n.subscribe(s.query, variables); err != nil {
+		return err
+	}
+	if s.cursor != "" {
+		return nil
+	}
+	return s.n.begun(ctx)
+}
+
+// where is where it goes on, by the argument.
+func (s *subscriber) where() (variables map[string]any, last string) {
+	variables = maps.Clone(s.variables)
+	if s.cursor != "" {
+		variables["after"] = s.cursor
+	}
+	return variables, ""
+}
+
+// beginning asks for everything.
+func (s *subscriber) beginning() map[string]any {
+	variables := maps.Clone(s.variables)
+	variables["after"] = s.origin
+	return variables
+}
+
+// begun waits until the subscription of a socket is in its group, or the server stops.
+func (n *line) begun(ctx context.Context) error {
+	for !n.grouped() && n.on.streams.Err() == nil {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// grouped tells whether it is now. A stream of events has begun when it is answered.
+func (n *line) grouped() bool {
+	if n.ws == nil {
+		return true
+	}
+	n.on.groups.mu.Lock()
+	defer n.on.groups.mu.Unlock()
+	for _, g := range n.on.groups.byKey {
+		g.mu.Lock()
+		for m := range g.members {
+			if op, ok := m.outlet.(*operation); ok && op.id == fmt.Sprint(n.number) && op.c.conn.RemoteAddr().String() == n.conn.LocalAddr().String() {
+				g.mu.Unlock()
+				return m.at != nil || g.joinable
+			}
+		}
+		g.mu.Unlock()
+	}
+	return false
+}
+
+// farewell hears the server out that stops: what was told is all there is.
+func (s *subscriber) farewell() error {
+	for {
+		told, err := s.n.next()
+		switch {
+		case err != nil || told.over:
+			return err
+		case told.ID != "" && (s.lets != nil || s.levels[told.ID] != told.Figure):
+			return fmt.Errorf("after the last: %+v", told)
+		}
+	}
+}
+
+// verify compares what it got with what is stored. From now on means: all that was committed after it had begun, and
+// nothing of what was there before it asked.
+func (s *subscriber) verify() error {
+	if s.lets == nil {
+		return nil // complete has
+	}
+	first := slices.Index(s.all, s.got[0])
+	switch {
+	case first < 0 || s.got[0] <= s.low:
+		return fmt.Errorf("it begins with %d, and asked after %d was there", s.got[0], s.low)
+	case first > 0 && s.all[first-1] > s.high:
+		return fmt.Errorf("it begins with %d, and %d is missing, which came after %d", s.got[0], s.all[first-1], s.high)
+	case !slices.Equal(s.got, s.all[first:]):
+		for i, id := range s.all[first:] {
+			if i >= len(s.got) || s.got[i] != id {
+				return fmt.Errorf("of %d activities the %dth, %d, is missing", len(s.all), first+i, id)
+			}
+		}
+	}
+	return nil
+}
