@@ -18,7 +18,7 @@ import (
 
 // smallBuffer is what the operating system keeps for one connection in one direction, about, in bytes: with more, a client
 // could stand still for long before the server notices.
-const smallBuffer = 16 << 10
+const smallBuffer = 64 << 10
 
 // narrow is a listener whose connections keep little.
 type narrow struct{ net.Listener }
@@ -123,9 +123,7 @@ func (l *live) openEvents(ctx context.Context, secret, query string, variables m
 
 // next waits for what comes next. The minute is not for speed, but for a test that would hang.
 func (n *line) next() (news, error) {
-	if err := n.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		return news{}, err
-	}
+	_ = n.conn.SetReadDeadline(time.Now().Add(time.Minute)) // of a connection that has ended, the rest is to be read yet
 	if n.ws == nil {
 		return n.nextEvent()
 	}
@@ -173,6 +171,9 @@ func (n *line) nextEvent() (news, error) {
 		if err != nil {
 			return news{}, fmt.Errorf("stream: %w", err)
 		}
+		if text[0] == ':' {
+			continue
+		}
 		field, value, _ := bytes.Cut(bytes.TrimSuffix(text, []byte("\n")), []byte(": "))
 		switch string(field) {
 		case "id":
@@ -182,7 +183,7 @@ func (n *line) nextEvent() (news, error) {
 		case "data":
 			data = value
 		case "": // the end of an event
-			if kind == "" && len(value) == 0 {
+			if kind == "" {
 				return news{bare: id}, nil
 			}
 			if kind != "next" {
@@ -193,7 +194,6 @@ func (n *line) nextEvent() (news, error) {
 				err = fmt.Errorf("the event has id %q, and the cursor %q in it", id, told.extension)
 			}
 			return told, err
-		case ":":
 		default:
 			return news{}, fmt.Errorf("stream: %q", text)
 		}

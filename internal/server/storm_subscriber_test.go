@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -36,7 +37,7 @@ type subscriber struct {
 	late   bool // begins in the middle of it
 
 	cursor string // where it goes on; "" while it has none
-	low    int64  // all up to here was committed before it asked
+	begin  string // where it began, if that was told before anything else
 	high   int64  // it follows all that is committed after this
 	got    []int64
 	seen   map[string]int64
@@ -47,6 +48,28 @@ type subscriber struct {
 
 // deeds counts what subscribers did.
 type deeds struct{ stalls, drops, again, moves, drains atomic.Int64 }
+
+// live is a subscriber from its first message to the servers' end. It tells by done that it has all, or failed.
+func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
+	defer func() {
+		if s.n != nil {
+			s.n.hangUp(false)
+		}
+	}()
+	err := s.run(ctx)
+	if err != nil {
+		s.failed.Store(true)
+		s.ring()
+	}
+	done.Done()
+	if err != nil {
+		return err
+	}
+	if err := s.farewell(); err != nil {
+		return err
+	}
+	return s.verify()
+}
 
 // run subscribes, and goes on until all is told.
 func (s *subscriber) run(ctx context.Context) error {
@@ -98,7 +121,9 @@ func (s *subscriber) hear(ctx context.Context) (over bool, _ error) {
 		s.n.hangUp(false)
 		return true, s.connect(ctx, s.rng.IntN(2) == 0)
 	case told.bare != "":
-		s.cursor = told.bare
+		if s.cursor = told.bare; len(s.got) == 0 && s.begin == "" {
+			s.begin = told.bare
+		}
 		return false, nil
 	case told.ID == "": // nothing but a sign of life
 		return false, nil
@@ -172,11 +197,6 @@ func (s *subscriber) connect(ctx context.Context, socket bool) error {
 
 func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err error) {
 	fresh := s.cursor == "" && len(s.got) == 0
-	if fresh {
-		if s.low, err = on.feed.Newest(ctx); err != nil {
-			return err
-		}
-	}
 	var n *line
 	if socket {
 		n, err = on.openSocket(ctx, s.secret)
@@ -275,18 +295,28 @@ func (s *subscriber) farewell() error {
 	}
 }
 
-// verify compares what it got with what is stored. From now on means: all that was committed after it had begun, and
-// nothing of what was there before it asked.
+// verify compares what it got with what is stored. From now on means: from where the execution is that it shares, which
+// may be a little behind what is committed when it asks, and never before. Where it is told that place, it gets exactly
+// what comes after, and else at least all that was committed after it had begun.
 func (s *subscriber) verify() error {
 	if s.lets == nil {
 		return nil // complete has
 	}
-	first := slices.Index(s.all, s.got[0])
+	if s.past {
+		s.begin = s.origin
+	}
+	first, want := slices.Index(s.all, s.got[0]), s.high
+	if s.begin != "" {
+		var err error
+		if want, err = position(s.begin); err != nil {
+			return err
+		}
+	}
 	switch {
-	case first < 0 || s.got[0] <= s.low:
-		return fmt.Errorf("it begins with %d, and asked after %d was there", s.got[0], s.low)
-	case first > 0 && s.all[first-1] > s.high:
-		return fmt.Errorf("it begins with %d, and %d is missing, which came after %d", s.got[0], s.all[first-1], s.high)
+	case first < 0 || s.begin != "" && s.got[0] <= want || first == 0 && !s.past:
+		return fmt.Errorf("it begins with %d, and asked for what comes after %d (%s)", s.got[0], want, s.begin)
+	case first > 0 && s.all[first-1] > want:
+		return fmt.Errorf("it begins with %d, and %d is missing, which came after %d (%s)", s.got[0], s.all[first-1], want, s.begin)
 	case !slices.Equal(s.got, s.all[first:]):
 		for i, id := range s.all[first:] {
 			if i >= len(s.got) || s.got[i] != id {
@@ -295,4 +325,13 @@ func (s *subscriber) verify() error {
 		}
 	}
 	return nil
+}
+
+// position is the id that a cursor stands for.
+func position(cursor string) (id int64, err error) {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		_, err = fmt.Sscanf(string(text), "a:%d", &id)
+	}
+	return id, err
 }

@@ -1,9 +1,7 @@
 package server
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -67,35 +65,27 @@ func (s *storm) blow(seed uint64) {
 			subscribers = append(subscribers, r)
 		}
 	}
-	s.gather(subscribers)
-
-	// Subscribers tell by done that they have all, or failed.
 	var work, done, wrote sync.WaitGroup
+	begin := func(late bool) {
+		for i, r := range subscribers {
+			if r.late != late {
+				continue
+			}
+			done.Add(1)
+			work.Go(func() {
+				if err := r.live(ctx, &done); err != nil {
+					t.Errorf("subscriber %d of %v: %v", i, r.variables, err)
+				}
+			})
+		}
+	}
+	s.gather(subscribers)
+	begin(false)
+	s.share(subscribers)
 	for _, tide := range s.tides {
 		tide.calm.Store(false)
 	}
-	for i, r := range subscribers {
-		done.Add(1)
-		work.Go(func() {
-			err := r.run(ctx)
-			if err != nil {
-				s.failed.Store(true)
-				s.ring()
-			}
-			done.Done()
-			if err == nil {
-				if err = r.farewell(); err == nil {
-					err = r.verify()
-				}
-			}
-			if r.n != nil {
-				r.n.hangUp(false)
-			}
-			if err != nil {
-				t.Errorf("subscriber %d of %v: %v", i, r.variables, err)
-			}
-		})
-	}
+	begin(true)
 	for house := range stormHouses {
 		wrote.Go(func() {
 			rng, tide := dice(house), s.tides[s.owner(house)]
@@ -145,7 +135,7 @@ func (s *storm) check(err error) {
 	}
 }
 
-// gather connects those who are there from the beginning, half by WebSocket. They share an execution on each server.
+// gather connects those who are there from the beginning, half by WebSocket.
 func (s *storm) gather(subscribers []*subscriber) {
 	var connected sync.WaitGroup
 	errs := make([]error, len(subscribers))
@@ -156,6 +146,10 @@ func (s *storm) gather(subscribers []*subscriber) {
 	}
 	connected.Wait()
 	s.check(errors.Join(errs...))
+}
+
+// share waits until they are all told what is new, those who ask for the same by one execution on each server.
+func (s *storm) share(subscribers []*subscriber) {
 	for _, on := range s.servers {
 		groups, members := map[*asked]bool{}, 0
 		for _, r := range subscribers {
@@ -201,6 +195,3 @@ func (s *storm) rest(subscribers []*subscriber) {
 		}
 	}
 }
-
-var _ = fmt.Sprint
-var _ = context.Background

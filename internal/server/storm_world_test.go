@@ -44,7 +44,7 @@ type storm struct {
 	origin string // the cursor before everything
 	houses []int64
 	owners map[string]int64 // the merchants
-	half   int64 // the position in the middle
+	half   int64            // the position in the middle
 	tides  map[string]*tide
 	deeds  deeds
 	spread spread
@@ -170,8 +170,10 @@ func (s *storm) stock() {
 	}
 	s.secret, _ = l.token(enum.Partner, "alpha", "beta")
 	s.writer, _ = l.token(enum.Operator, "alpha", "beta")
-	begin := l.stream(s.t, s.secret, quotedVars(follow, map[string]any{"m": l.merchant("alpha")}), "").until("\n\n")
-	s.origin = strings.TrimPrefix(strings.TrimSpace(begin), "id: ")
+	quiet := must(l.openEvents(ctx, s.secret, follow, map[string]any{"m": l.merchant("alpha")}, ""))
+	s.origin = must(quiet.next()).bare
+	quiet.hangUp(false)
+	l.begun(0, 0)
 	for i := range stormHouses {
 		s.houses = append(s.houses, l.house(s.owner(i), fmt.Sprint("house ", i)))
 	}
