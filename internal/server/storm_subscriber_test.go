@@ -33,6 +33,7 @@ type subscriber struct {
 	*asked
 	rng    *rand.Rand
 	steady bool // neither stands still nor leaves by itself
+	slow   bool // does nothing but stand still
 	past   bool // begins with what was before the storm
 	late   bool // begins in the middle of it
 
@@ -47,7 +48,7 @@ type subscriber struct {
 }
 
 // deeds counts what subscribers did.
-type deeds struct{ stalls, drops, again, moves, drains atomic.Int64 }
+type deeds struct{ stalls, drops, again, moves, drains, resumes atomic.Int64 }
 
 // live is a subscriber from its first message to the servers' end. It tells by done that it has all, or failed.
 func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
@@ -153,11 +154,11 @@ func (s *subscriber) hear(ctx context.Context) (over bool, _ error) {
 
 // whim does what clients do, at random. None leaves that does not know where to go on.
 func (s *subscriber) whim(ctx context.Context) error {
-	if s.steady || s.rng.IntN(40) > 0 || s.lets != nil && s.cursor == "" {
+	if s.steady || !s.slow && (s.rng.IntN(50) > 0 || s.lets != nil && s.cursor == "") {
 		return nil
 	}
 	deed := s.rng.IntN(8)
-	if deed < 3 {
+	if s.slow || deed < 3 {
 		s.deeds.stalls.Add(1)
 		tide, on := s.tides[s.merchant], s.n.on
 		until := tide.newest.Load() + 120 + s.rng.Int64N(200)
@@ -201,9 +202,9 @@ func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err 
 	if socket {
 		n, err = on.openSocket(ctx, s.secret)
 	} else {
-		variables, last := s.where()
-		if s.cursor != "" && s.rng.IntN(2) == 0 { // whatever the argument says
-			variables, last = s.beginning(), s.cursor
+		variables, last := s.after(s.cursor), ""
+		if s.cursor != "" && s.rng.IntN(2) == 0 { // it counts, whatever the argument says
+			variables, last = s.after(s.origin), s.cursor
 		}
 		n, err = on.openEvents(ctx, s.secret, s.query, variables, last)
 	}
@@ -215,6 +216,8 @@ func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err 
 	s.mu.Unlock()
 	if socket {
 		err = s.ask(ctx)
+	} else if s.cursor != "" {
+		s.deeds.resumes.Add(1)
 	}
 	if err == nil && fresh {
 		s.high, err = on.feed.Newest(ctx)
@@ -224,29 +227,22 @@ func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err 
 
 // ask subscribes on a socket that is open. One that begins from now on waits until it has begun.
 func (s *subscriber) ask(ctx context.Context) error {
-	variables, _ := s.where()
-	if err := s.n.subscribe(s.query, variables); err != nil {
+	if err := s.n.subscribe(s.query, s.after(s.cursor)); err != nil {
 		return err
 	}
 	if s.cursor != "" {
+		s.deeds.resumes.Add(1)
 		return nil
 	}
 	return s.n.begun(ctx)
 }
 
-// where is where it goes on, by the argument.
-func (s *subscriber) where() (variables map[string]any, last string) {
-	variables = maps.Clone(s.variables)
-	if s.cursor != "" {
-		variables["after"] = s.cursor
-	}
-	return variables, ""
-}
-
-// beginning asks for everything.
-func (s *subscriber) beginning() map[string]any {
+// after is what it asks for, after a cursor if there is one.
+func (s *subscriber) after(cursor string) map[string]any {
 	variables := maps.Clone(s.variables)
-	variables["after"] = s.origin
+	if cursor != "" {
+		variables["after"] = cursor
+	}
 	return variables
 }
 
