@@ -107,7 +107,13 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 	behind := m.sharing == graph.Stream && (after != "" || resumes(m.op))
 	for {
 		if behind {
-			if !s.groups.catchUp(ctx, m, after, begin, func(msg *shared) error { return send(msg.event()) }) {
+			put := func(msg *shared) error {
+				if err := ctx.Err(); err != nil { // it may be of nothing but that: the client goes on elsewhere
+					return err
+				}
+				return send(msg.event())
+			}
+			if !s.groups.catchUp(ctx, m, after, begin, put) {
 				if ctx.Err() == nil {
 					_ = send(complete)
 				}
