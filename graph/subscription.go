@@ -48,7 +48,7 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 	}
 	t.begin(position)
 	return stream(ctx, func(send func(*ent.Activity) bool) {
-		s.follow(ctx, position, filter, func(page []*ent.Activity) bool {
+		s.follow(ctx, position, filter, false, func(page []*ent.Activity) bool {
 			for _, a := range page {
 				t.push(a.ID)
 				if !send(a) {
@@ -163,7 +163,7 @@ func levels[T any](ctx context.Context, s subscription, filter activity.Filter, 
 		}
 	}
 	return stream(ctx, func(send func(*T) bool) {
-		s.follow(ctx, position, filter, func(page []*ent.Activity) bool {
+		s.follow(ctx, position, filter, true, func(page []*ent.Activity) bool {
 			last := make(map[levelOf]int64, len(page))
 			for _, a := range page {
 				last[levelIn(a)] = a.ID
@@ -220,10 +220,13 @@ func (s subscription) filter(ctx context.Context, merchantID string, sku, storeI
 // follow hands out activities, some at a time, until ctx ends or send answers false. What cannot be read is read again
 // later, from where it was left: the stream has no gap, and does not end as if nothing more could come. Only where what
 // comes next was deleted before it was read the stream ends; whoever asks to go on is told why. A track with Once ends it
-// where all was told that was stored.
-func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, send func([]*ent.Activity) bool) {
+// where all was told that was stored. Of states, which are read after the activities that tell of them and may be ahead of
+// these, it ends only where nothing more was found: all that follows the position then is newer than what was told.
+func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, states bool, send func([]*ent.Activity) bool) {
 	t := trackOf(ctx)
+	found := false
 	yield := func(page []*ent.Activity) error {
+		found = true
 		if !send(page) {
 			return errGone
 		}
@@ -234,7 +237,11 @@ func (s subscription) follow(ctx context.Context, position int64, filter activit
 		var err error
 		if t.Once {
 			var end int64
+			found = false
 			if end, err = s.Feed.CatchUp(ctx, s.Reader, position, filter, yield); err == nil {
+				if states && found {
+					continue
+				}
 				t.end(end)
 				return
 			}
