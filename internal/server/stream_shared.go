@@ -126,7 +126,7 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 			return
 		}
 		if joined {
-			begin(s.groups.cursor(m))
+			begin(s.groups.joined(m))
 			if !s.take(ctx, out, send, revoked) {
 				return
 			}
@@ -165,9 +165,9 @@ func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) erro
 	}
 }
 
-// cursor is where a member is.
-func (h *groups) cursor(m *member) string {
+// joined is where a member was when it joined. Where it is may be further on by now, with messages that wait to be sent.
+func (h *groups) joined(m *member) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return m.cursor
+	return m.joined
 }
