@@ -216,7 +216,7 @@ func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err 
 	s.mu.Unlock()
 	if socket {
 		err = s.ask(ctx)
-	} else if s.cursor != "" {
+	} else if s.seen = nil; s.cursor != "" {
 		s.deeds.resumes.Add(1)
 	}
 	if err == nil && fresh {
@@ -234,6 +234,7 @@ func (s *subscriber) ask(ctx context.Context) error {
 		s.deeds.resumes.Add(1)
 		return nil
 	}
+	s.seen = nil // what it is told from now on may be a little behind what it was told elsewhere
 	return s.n.begun(ctx)
 }
 

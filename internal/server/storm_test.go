@@ -38,9 +38,9 @@ func (s *storm) blow(seed uint64) {
 	t, ctx := s.t, s.t.Context()
 	t.Logf("seed %d", seed)
 	dice := func(n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(n))) } //nolint:gosec // chance that can be had again
-	rounds := 9
+	rounds := 8
 	if raceDetector {
-		rounds = 6
+		rounds = 5
 	}
 	s.half = int64((rounds + 1) * stormHouses * stormSKUs / 2)
 	stops := []func(){s.open()}

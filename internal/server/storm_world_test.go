@@ -198,7 +198,7 @@ func (s *storm) stock() {
 // asks are all that subscribers ask for, with how many of the 200 do.
 func (s *storm) asks() (all []*asked, shares []int) {
 	var more strings.Builder
-	for i := range 30 {
+	for i := range 26 {
 		fmt.Fprintf(&more, " more_that_makes_a_message_as_large_as_those_are_that_take_long_to_send_over_a_slow_connection_%d: sku", i)
 	}
 	facts := `subscription ($m: ID!, $sku: String, $w: ID, $kinds: [ActivityKind!], $after: String) { activity(merchantId: $m, sku: $sku, warehouseId: $w, kinds: $kinds, after: $after) { id cursor` + more.String() + ` } }`
