@@ -50,7 +50,7 @@ type news struct {
 	over       bool   // the server stops
 }
 
-// dial is a connection of a client that keeps little.
+// dialNarrow is a connection of a client that keeps little.
 func (l *live) dialNarrow(ctx context.Context) (*net.TCPConn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(l.url, "http://"))
 	if err != nil {
@@ -207,8 +207,11 @@ func read(response []byte) (news, error) {
 		Errors     json.RawMessage
 		Extensions struct{ Cursor string }
 	}
-	if err := json.Unmarshal(response, &r); err != nil || r.Errors != nil || len(r.Data) != 1 {
-		return news{}, fmt.Errorf("the response %s: %w", response, err)
+	if err := json.Unmarshal(response, &r); err != nil {
+		return news{}, fmt.Errorf("%s: %w", response, err)
+	}
+	if r.Errors != nil || len(r.Data) != 1 {
+		return news{}, fmt.Errorf("the response %s", response)
 	}
 	for _, told := range r.Data {
 		told.extension = r.Extensions.Cursor
@@ -218,6 +221,38 @@ func read(response []byte) (news, error) {
 		return told, nil
 	}
 	panic("there is one")
+}
+
+// begun waits until the subscription of a socket is in its group, or the server stops.
+func (n *line) begun(ctx context.Context) error {
+	for !n.grouped() && n.on.streams.Err() == nil {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// grouped tells whether it is now. A stream of events has begun when it is answered.
+func (n *line) grouped() bool {
+	if n.ws == nil {
+		return true
+	}
+	n.on.groups.mu.Lock()
+	defer n.on.groups.mu.Unlock()
+	for _, g := range n.on.groups.byKey {
+		g.mu.Lock()
+		for m := range g.members {
+			if op, ok := m.outlet.(*operation); ok && op.id == fmt.Sprint(n.number) && op.c.conn.RemoteAddr().String() == n.conn.LocalAddr().String() {
+				g.mu.Unlock()
+				return m.at != nil || g.joinable
+			}
+		}
+		g.mu.Unlock()
+	}
+	return false
 }
 
 // hangUp breaks the connection off; hard, so that the server hears of it by a reset.

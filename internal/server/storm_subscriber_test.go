@@ -9,7 +9,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"stockbridge/ent"
 	"stockbridge/internal/globalid"
@@ -245,38 +244,6 @@ func (s *subscriber) after(cursor string) map[string]any {
 		variables["after"] = cursor
 	}
 	return variables
-}
-
-// begun waits until the subscription of a socket is in its group, or the server stops.
-func (n *line) begun(ctx context.Context) error {
-	for !n.grouped() && n.on.streams.Err() == nil {
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// grouped tells whether it is now. A stream of events has begun when it is answered.
-func (n *line) grouped() bool {
-	if n.ws == nil {
-		return true
-	}
-	n.on.groups.mu.Lock()
-	defer n.on.groups.mu.Unlock()
-	for _, g := range n.on.groups.byKey {
-		g.mu.Lock()
-		for m := range g.members {
-			if op, ok := m.outlet.(*operation); ok && op.id == fmt.Sprint(n.number) && op.c.conn.RemoteAddr().String() == n.conn.LocalAddr().String() {
-				g.mu.Unlock()
-				return m.at != nil || g.joinable
-			}
-		}
-		g.mu.Unlock()
-	}
-	return false
 }
 
 // farewell hears the server out that stops: what was told is all there is.
