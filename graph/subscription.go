@@ -267,7 +267,8 @@ func (s subscription) filter(ctx context.Context, merchantID string, sku, storeI
 	return f, nil
 }
 
-// follow makes a follower that ends with ctx. A track with Once ends it where all was told that was stored.
+// follow makes a follower that ends with ctx. A track with Once ends it where nothing more is stored: levels, which are read
+// after the activities that tell of them and may be ahead of these, are then no newer than the position it ends at.
 func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter) *activity.Follower {
 	f := s.Feed.Follow(s.Reader, position, filter, trackOf(ctx).Once)
 	context.AfterFunc(ctx, f.Close)

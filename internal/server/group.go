@@ -48,6 +48,7 @@ type member struct {
 	// Guarded by groups.mu.
 	at     *int64 // all up to this position was offered; nil before it is known
 	cursor string // for at; "" where there is none
+	joined string // cursor when it joined: nothing after it was offered before
 	group  *group // nil while it is in none
 }
 
@@ -171,6 +172,7 @@ func (g *group) add(m *member) bool {
 	if m.cursor == "" {
 		m.cursor = g.cursor
 	}
+	m.joined = m.cursor
 	for _, msg := range g.recent {
 		if !m.give(msg) {
 			return false // its position is known: it catches up from there
@@ -248,6 +250,7 @@ func (g *group) run(ctx context.Context, op *graphql.OperationContext) {
 			if m.cursor == "" {
 				m.cursor = g.cursor
 			}
+			m.joined = m.cursor
 		}
 		began()
 	}, func(resp *graphql.Response) error {

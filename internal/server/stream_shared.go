@@ -107,7 +107,13 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 	behind := m.sharing == graph.Stream && (after != "" || resumes(m.op))
 	for {
 		if behind {
-			if !s.groups.catchUp(ctx, m, after, begin, func(msg *shared) error { return send(msg.event()) }) {
+			put := func(msg *shared) error {
+				if err := ctx.Err(); err != nil { // it may be of nothing but that: the client goes on elsewhere
+					return err
+				}
+				return send(msg.event())
+			}
+			if !s.groups.catchUp(ctx, m, after, begin, put) {
 				if ctx.Err() == nil {
 					_ = send(complete)
 				}
@@ -120,7 +126,7 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 			return
 		}
 		if joined {
-			begin(s.groups.cursor(m))
+			begin(s.groups.joined(m))
 			if !s.take(ctx, out, send, revoked) {
 				return
 			}
@@ -159,9 +165,9 @@ func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) erro
 	}
 }
 
-// cursor is where a member is.
-func (h *groups) cursor(m *member) string {
+// joined is where a member was when it joined. Where it is may be further on by now, with messages that wait to be sent.
+func (h *groups) joined(m *member) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return m.cursor
+	return m.joined
 }

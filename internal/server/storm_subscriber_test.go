@@ -1,0 +1,301 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"stockbridge/ent"
+	"stockbridge/internal/globalid"
+)
+
+// asked is what a subscriber asks for; subscribers with the same share an execution.
+type asked struct {
+	merchant  string
+	query     string
+	variables map[string]any
+	lets      func(*ent.Activity) bool // of the merchant's activities; nil for levels
+
+	// What is there in the end; written before storm.ended is closed.
+	all    []int64          // activities
+	levels map[string]int64 // figures by id
+}
+
+// subscriber is one client that comes and goes.
+type subscriber struct {
+	*storm
+	*asked
+	rng    *rand.Rand
+	steady bool // neither stands still nor leaves by itself
+	slow   bool // does nothing but stand still
+	past   bool // begins with what was before the storm
+	late   bool // begins in the middle of it
+
+	cursor string // where it goes on; "" while it has none
+	begin  string // where it began, if that was told before anything else
+	high   int64  // it follows all that is committed after this
+	got    []int64
+	seen   map[string]int64
+
+	mu sync.Mutex // guards line for those who look whether it is at rest
+	n  *line
+}
+
+// deeds counts what subscribers did.
+type deeds struct{ stalls, drops, again, moves, drains, resumes atomic.Int64 }
+
+// live is a subscriber from its first message to the servers' end. It tells by done that it has all, or failed.
+func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
+	defer func() {
+		if s.n != nil {
+			s.n.hangUp(false)
+		}
+	}()
+	err := s.run(ctx)
+	if err != nil {
+		s.failed.Store(true)
+		s.ring()
+	}
+	done.Done()
+	if err != nil {
+		return err
+	}
+	if err := s.farewell(); err != nil {
+		return err
+	}
+	return s.verify()
+}
+
+// run subscribes, and goes on until all is told.
+func (s *subscriber) run(ctx context.Context) error {
+	if s.late {
+		s.tides[s.merchant].until(func(newest int64) bool { return newest > s.half/2 })
+		if err := s.connect(ctx, s.rng.IntN(2) == 0); err != nil {
+			return err
+		}
+	}
+	for {
+		over, err := s.hear(ctx)
+		if err != nil {
+			return err
+		}
+		if over {
+			continue
+		}
+		if s.tides[s.merchant].calm.Load() {
+			select {
+			case <-s.finale:
+				<-s.ended
+				if s.complete() {
+					return nil
+				}
+			default:
+			}
+		} else if err := s.whim(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// complete tells whether it has the last there is.
+func (s *subscriber) complete() bool {
+	if s.lets == nil {
+		return maps.Equal(s.seen, s.levels)
+	}
+	return len(s.got) > 0 && s.got[len(s.got)-1] == s.all[len(s.all)-1]
+}
+
+// hear takes one message; over says that the server stopped, and that it goes on at another.
+func (s *subscriber) hear(ctx context.Context) (over bool, _ error) {
+	told, err := s.n.next()
+	switch {
+	case err != nil:
+		return false, err
+	case told.over:
+		s.deeds.drains.Add(1)
+		s.n.hangUp(false)
+		return true, s.connect(ctx, s.rng.IntN(2) == 0)
+	case told.bare != "":
+		if s.cursor = told.bare; len(s.got) == 0 && s.begin == "" {
+			s.begin = told.bare
+		}
+		return false, nil
+	case told.ID == "": // nothing but a sign of life
+		return false, nil
+	case s.lets == nil:
+		if s.seen == nil {
+			s.seen = map[string]int64{}
+		}
+		if before := s.seen[told.ID]; told.Figure < before {
+			return false, fmt.Errorf("level %s went back from %d to %d", told.ID, before, told.Figure)
+		}
+		s.seen[told.ID] = told.Figure
+		return false, nil
+	}
+	id, err := globalid.Of("Activity", told.ID)
+	if err != nil {
+		return false, err
+	}
+	if len(s.got) > 0 && id <= s.got[len(s.got)-1] {
+		return false, fmt.Errorf("after activity %d came %d", s.got[len(s.got)-1], id)
+	}
+	s.got, s.cursor = append(s.got, id), told.Cursor
+	if s.steady {
+		s.tides[s.merchant].read(s, id)
+	}
+	return false, nil
+}
+
+// whim does what clients do, at random. None leaves that does not know where to go on.
+func (s *subscriber) whim(ctx context.Context) error {
+	if s.steady || !s.slow && (s.rng.IntN(50) > 0 || s.lets != nil && s.cursor == "") {
+		return nil
+	}
+	deed := s.rng.IntN(8)
+	if s.slow || deed < 3 {
+		s.deeds.stalls.Add(1)
+		tide, on := s.tides[s.merchant], s.n.on
+		until := tide.newest.Load() + 120 + s.rng.Int64N(200)
+		tide.until(func(newest int64) bool { return newest >= until || on.streams.Err() != nil })
+		return nil
+	}
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	socket := s.n.ws != nil
+	switch {
+	case s.tides[s.merchant].calm.Load():
+		return nil
+	case deed == 3 && socket:
+		s.deeds.again.Add(1)
+		return s.ask(ctx)
+	case deed < 6:
+		s.deeds.drops.Add(1)
+	default:
+		s.deeds.moves.Add(1)
+		socket = !socket
+	}
+	s.n.hangUp(deed%2 == 0)
+	return s.connect(ctx, socket)
+}
+
+// connect subscribes at some server that stands.
+func (s *subscriber) connect(ctx context.Context, socket bool) error {
+	for {
+		on, let := s.pick(s.rng)
+		let()
+		err := s.subscribe(ctx, on, socket)
+		if err == nil || on.streams.Err() == nil {
+			return err
+		}
+	}
+}
+
+func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err error) {
+	fresh := s.cursor == "" && len(s.got) == 0
+	var n *line
+	if socket {
+		n, err = on.openSocket(ctx, s.secret)
+	} else {
+		variables, last := s.after(s.cursor), ""
+		if s.cursor != "" && s.rng.IntN(2) == 0 { // it counts, whatever the argument says
+			variables, last = s.after(s.origin), s.cursor
+		}
+		n, err = on.openEvents(ctx, s.secret, s.query, variables, last)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.n = n
+	s.mu.Unlock()
+	if socket {
+		err = s.ask(ctx)
+	} else if s.seen = nil; s.cursor != "" {
+		s.deeds.resumes.Add(1)
+	}
+	if err == nil && fresh {
+		s.high, err = on.feed.Newest(ctx)
+	}
+	return err
+}
+
+// ask subscribes on a socket that is open. One that begins from now on waits until it has begun.
+func (s *subscriber) ask(ctx context.Context) error {
+	if err := s.n.subscribe(s.query, s.after(s.cursor)); err != nil {
+		return err
+	}
+	if s.cursor != "" {
+		s.deeds.resumes.Add(1)
+		return nil
+	}
+	s.seen = nil // what it is told from now on may be a little behind what it was told elsewhere
+	return s.n.begun(ctx)
+}
+
+// after is what it asks for, after a cursor if there is one.
+func (s *subscriber) after(cursor string) map[string]any {
+	variables := maps.Clone(s.variables)
+	if cursor != "" {
+		variables["after"] = cursor
+	}
+	return variables
+}
+
+// farewell hears the server out that stops: what was told is all there is.
+func (s *subscriber) farewell() error {
+	for {
+		told, err := s.n.next()
+		switch {
+		case err != nil || told.over:
+			return err
+		case told.ID != "" && (s.lets != nil || s.levels[told.ID] != told.Figure):
+			return fmt.Errorf("after the last: %+v", told)
+		}
+	}
+}
+
+// verify compares what it got with what is stored. From now on means: from where the execution is that it shares, which
+// may be a little behind what is committed when it asks, and never before. Where it is told that place, it gets exactly
+// what comes after, and else at least all that was committed after it had begun.
+func (s *subscriber) verify() error {
+	if s.lets == nil {
+		return nil // complete has
+	}
+	if s.past {
+		s.begin = s.origin
+	}
+	first, want := slices.Index(s.all, s.got[0]), s.high
+	if s.begin != "" {
+		var err error
+		if want, err = position(s.begin); err != nil {
+			return err
+		}
+	}
+	switch {
+	case first < 0 || s.begin != "" && s.got[0] <= want || first == 0 && !s.past:
+		return fmt.Errorf("it begins with %d, and asked for what comes after %d (%s)", s.got[0], want, s.begin)
+	case first > 0 && s.all[first-1] > want:
+		return fmt.Errorf("it begins with %d, and %d is missing, which came after %d (%s)", s.got[0], s.all[first-1], want, s.begin)
+	case !slices.Equal(s.got, s.all[first:]):
+		for i, id := range s.all[first:] {
+			if i >= len(s.got) || s.got[i] != id {
+				return fmt.Errorf("of %d activities the %dth, %d, is missing", len(s.all), first+i, id)
+			}
+		}
+	}
+	return nil
+}
+
+// position is the id that a cursor stands for.
+func position(cursor string) (id int64, err error) {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		_, err = fmt.Sscanf(string(text), "a:%d", &id)
+	}
+	return id, err
+}
