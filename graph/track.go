@@ -127,11 +127,12 @@ func (t *Track) end(at int64) {
 func (g guarded) follow(ctx context.Context) graphql.ResponseHandler {
 	t := trackOf(ctx)
 	answer := g.ExecutableSchema.Exec(withPrefetch(WithTrack(ctx, t)))
-	if t.answer != nil {
-		answer = t.answer
-	}
-	return func(ctx context.Context) *graphql.Response {
-		resp := answer(withPrefetch(WithTrack(ctx, t)))
+	return func(ctx context.Context) (resp *graphql.Response) {
+		if ctx = WithTrack(ctx, t); t.answer != nil {
+			resp = t.answer(ctx)
+		} else {
+			resp = answer(withPrefetch(ctx))
+		}
 		t.step() // also past the last: to where all was told
 		if cursor := t.Cursor(); resp != nil && cursor != "" {
 			graphql.RegisterExtension(ctx, "cursor", cursor)

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,7 +31,7 @@ type Feed struct {
 	first  chan struct{} // somebody follows, where nobody did
 
 	mu     sync.Mutex // guards the rest
-	live   map[place]map[*seat]struct{}
+	live   map[place][]*seat
 	count  int             // of seats in live
 	from   int64           // recent holds all with ids above this, to head
 	head   int64           // all up to here were handed out; means nothing while nobody follows
@@ -46,7 +47,7 @@ const (
 
 // New makes a feed. The bell has to be rung after every commit of this process (database.Options.Committed).
 func New(db *database.DB, bell *Bell, log *slog.Logger) *Feed {
-	return &Feed{db: db, reader: access.Scope(db.Reader()), bell: bell, log: log, first: make(chan struct{}, 1), live: make(map[place]map[*seat]struct{})}
+	return &Feed{db: db, reader: access.Scope(db.Reader()), bell: bell, log: log, first: make(chan struct{}, 1), live: make(map[place][]*seat)}
 }
 
 // Run reads and hands out until ctx ends. Without it nobody is told anything that was not there before.
@@ -119,7 +120,7 @@ func (f *Feed) handOut(head int64, rows []*ent.Activity) {
 	for _, row := range rows {
 		f.head = row.ID
 		for _, at := range [...]place{{row.MerchantID, row.Sku}, {row.MerchantID, ""}} {
-			for s := range f.live[at] {
+			for _, s := range slices.Backward(f.live[at]) { // giving may move the last one to its place
 				f.give(s, row)
 			}
 			if row.Sku == "" {

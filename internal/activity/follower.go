@@ -34,6 +34,7 @@ type seat struct {
 	wake   chan struct{} // there is something in queue, or it is behind
 
 	// Guarded by Feed.mu.
+	index  int   // among those of its place
 	after  int64 // it has, or has waiting, all up to here
 	queue  []*ent.Activity
 	behind bool // it is no longer handed anything
@@ -161,10 +162,8 @@ func (f *Feed) join(after int64, filter Filter, newest bool) *seat {
 	}
 	s := &seat{filter: filter, wake: make(chan struct{}, 1), after: after}
 	at := filter.place()
-	if f.live[at] == nil {
-		f.live[at] = make(map[*seat]struct{}, 1)
-	}
-	f.live[at][s] = struct{}{}
+	s.index = len(f.live[at])
+	f.live[at] = append(f.live[at], s)
 	f.count++
 	for _, row := range f.recent {
 		if row.MerchantID == filter.MerchantID && (filter.SKU == "" || row.Sku == filter.SKU) {
@@ -198,8 +197,12 @@ func (f *Feed) leave(s *seat) {
 	}
 	s.behind = true
 	at := s.filter.place()
-	delete(f.live[at], s)
-	if len(f.live[at]) == 0 {
+	all := f.live[at]
+	last := len(all) - 1
+	all[s.index] = all[last]
+	all[s.index].index = s.index
+	all[last] = nil
+	if f.live[at] = all[:last]; last == 0 {
 		delete(f.live, at)
 	}
 	if f.count--; f.count == 0 {
