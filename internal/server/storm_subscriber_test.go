@@ -47,7 +47,7 @@ type subscriber struct {
 }
 
 // deeds counts what subscribers did.
-type deeds struct{ stalls, drops, again, moves, drains, resumes atomic.Int64 }
+type deeds struct{ stalls, drops, again, moves, drains atomic.Int64 }
 
 // live is a subscriber from its first message to the servers' end. It tells by done that it has all, or failed.
 func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
@@ -74,7 +74,7 @@ func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
 // run subscribes, and goes on until all is told.
 func (s *subscriber) run(ctx context.Context) error {
 	if s.late {
-		s.tides[s.merchant].until(func(newest int64) bool { return newest > s.half/2 })
+		s.tides[s.merchant].until(func(newest int64) bool { return newest > s.turn*2/3 })
 		if err := s.connect(ctx, s.rng.IntN(2) == 0); err != nil {
 			return err
 		}
@@ -215,8 +215,8 @@ func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err 
 	s.mu.Unlock()
 	if socket {
 		err = s.ask(ctx)
-	} else if s.seen = nil; s.cursor != "" {
-		s.deeds.resumes.Add(1)
+	} else {
+		s.seen = nil
 	}
 	if err == nil && fresh {
 		s.high, err = on.feed.Newest(ctx)
@@ -230,7 +230,6 @@ func (s *subscriber) ask(ctx context.Context) error {
 		return err
 	}
 	if s.cursor != "" {
-		s.deeds.resumes.Add(1)
 		return nil
 	}
 	s.seen = nil // what it is told from now on may be a little behind what it was told elsewhere
