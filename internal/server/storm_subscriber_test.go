@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -39,8 +40,10 @@ type subscriber struct {
 	cursor string // where it goes on; "" while it has none
 	begin  string // where it began, if that was told before anything else
 	high   int64  // it follows all that is committed after this
-	got    []int64
-	seen   map[string]int64
+	// unwatch ends looking for high.
+	unwatch func()
+	got     []int64
+	seen    map[string]int64
 
 	mu sync.Mutex // guards line for those who look whether it is at rest
 	n  *line
@@ -52,6 +55,7 @@ type deeds struct{ stalls, drops, again, moves, drains atomic.Int64 }
 // live is a subscriber from its first message to the servers' end. It tells by done that it has all, or failed.
 func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
 	defer func() {
+		s.unwatch()
 		if s.n != nil {
 			s.n.hangUp(false)
 		}
@@ -65,6 +69,7 @@ func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
 	if err != nil {
 		return err
 	}
+	s.unwatch()
 	if err := s.farewell(); err != nil {
 		return err
 	}
@@ -172,7 +177,8 @@ func (s *subscriber) whim(ctx context.Context) error {
 		return nil
 	case deed == 3 && socket:
 		s.deeds.again.Add(1)
-		return s.ask(ctx)
+		s.unwatch()
+		return s.ask(s.n)
 	case deed < 6:
 		s.deeds.drops.Add(1)
 	default:
@@ -197,9 +203,12 @@ func (s *subscriber) connect(ctx context.Context, socket bool) error {
 
 func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err error) {
 	fresh := s.cursor == "" && len(s.got) == 0
+	s.unwatch()
 	var n *line
 	if socket {
-		n, err = on.openSocket(ctx, s.secret)
+		if n, err = on.openSocket(ctx, s.secret); err == nil {
+			err = s.ask(n)
+		}
 	} else {
 		variables, last := s.after(s.cursor), ""
 		if s.cursor != "" && s.rng.IntN(2) == 0 { // it counts, whatever the argument says
@@ -213,27 +222,41 @@ func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err 
 	s.mu.Lock()
 	s.n = n
 	s.mu.Unlock()
-	if socket {
-		err = s.ask(ctx)
-	} else {
-		s.seen = nil
+	s.seen = nil // what it is told from now on may be a little behind what it was told elsewhere
+	if fresh && s.late && s.lets != nil {
+		s.watch(ctx, n)
 	}
-	if err == nil && fresh {
-		s.high, err = on.feed.Newest(ctx)
-	}
-	return err
+	return nil
 }
 
-// ask subscribes on a socket that is open. One that begins from now on waits until it has begun.
-func (s *subscriber) ask(ctx context.Context) error {
-	if err := s.n.subscribe(s.query, s.after(s.cursor)); err != nil {
-		return err
+// ask subscribes on a socket that is open.
+func (s *subscriber) ask(n *line) error { return n.subscribe(s.query, s.after(s.cursor)) }
+
+// watch finds out from where on a subscriber may miss nothing, while it reads: one that does not is out of its group soon.
+func (s *subscriber) watch(ctx context.Context, n *line) {
+	high := int64(math.MaxInt64) // so long as nobody knows
+	ctx, cancel := context.WithCancel(ctx)
+	var err error
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if !n.begun(ctx) {
+			return
+		}
+		var newest int64
+		if newest, err = n.on.feed.Newest(ctx); err == nil {
+			high = newest
+		} else if ctx.Err() != nil {
+			err = nil // the subscriber went on before
+		}
+	})
+	s.unwatch = func() {
+		cancel()
+		watching.Wait()
+		if s.high = high; err != nil {
+			s.t.Errorf("find what is there when a subscription has begun: %v", err)
+		}
+		s.unwatch = func() {}
 	}
-	if s.cursor != "" {
-		return nil
-	}
-	s.seen = nil // what it is told from now on may be a little behind what it was told elsewhere
-	return s.n.begun(ctx)
 }
 
 // after is what it asks for, after a cursor if there is one.

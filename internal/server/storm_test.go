@@ -56,7 +56,7 @@ func (s *storm) blow(seed uint64) {
 	var subscribers []*subscriber
 	for i, a := range all {
 		for k := range shares[i] {
-			r := &subscriber{storm: s, asked: a, rng: dice(100*i + k + 1000)}
+			r := &subscriber{storm: s, asked: a, rng: dice(100*i + k + 1000), unwatch: func() {}}
 			r.steady = k < 2 && a.lets != nil && len(a.variables) == 1
 			r.slow = !r.steady && (a.lets == nil || len(a.variables) == 1) && k < 5
 			r.late = !r.steady && !r.slow && k%5 == 4
@@ -83,6 +83,10 @@ func (s *storm) blow(seed uint64) {
 	s.gather(subscribers)
 	begin(false)
 	s.share(subscribers)
+	before := must(s.servers[0].feed.Newest(ctx))
+	for _, r := range subscribers {
+		r.high = before // which those who come late find out by themselves
+	}
 	for _, tide := range s.tides {
 		tide.calm.Store(false)
 	}
