@@ -223,16 +223,19 @@ func read(response []byte) (news, error) {
 	panic("there is one")
 }
 
-// begun waits until the subscription of a socket is in its group, or the server stops.
-func (n *line) begun(ctx context.Context) error {
-	for !n.grouped() && n.on.streams.Err() == nil {
+// begun waits until the subscription of a socket is in its group; false when the server stopped, or ctx ended, before.
+func (n *line) begun(ctx context.Context) bool {
+	for !n.grouped() {
+		if n.on.streams.Err() != nil {
+			return false
+		}
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
-			return ctx.Err()
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // grouped tells whether it is now. A stream of events has begun when it is answered.
@@ -246,8 +249,9 @@ func (n *line) grouped() bool {
 		g.mu.Lock()
 		for m := range g.members {
 			if op, ok := m.outlet.(*operation); ok && op.id == fmt.Sprint(n.number) && op.c.conn.RemoteAddr().String() == n.conn.LocalAddr().String() {
+				joined := g.joinable
 				g.mu.Unlock()
-				return m.at != nil || g.joinable
+				return joined
 			}
 		}
 		g.mu.Unlock()

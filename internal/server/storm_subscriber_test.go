@@ -2,11 +2,10 @@ package server
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -39,19 +38,22 @@ type subscriber struct {
 	cursor string // where it goes on; "" while it has none
 	begin  string // where it began, if that was told before anything else
 	high   int64  // it follows all that is committed after this
-	got    []int64
-	seen   map[string]int64
+	// unwatch ends looking for high.
+	unwatch func()
+	got     []int64
+	seen    map[string]int64
 
 	mu sync.Mutex // guards line for those who look whether it is at rest
 	n  *line
 }
 
 // deeds counts what subscribers did.
-type deeds struct{ stalls, drops, again, moves, drains, resumes atomic.Int64 }
+type deeds struct{ stalls, drops, again, moves, drains atomic.Int64 }
 
 // live is a subscriber from its first message to the servers' end. It tells by done that it has all, or failed.
 func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
 	defer func() {
+		s.unwatch()
 		if s.n != nil {
 			s.n.hangUp(false)
 		}
@@ -65,6 +67,7 @@ func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
 	if err != nil {
 		return err
 	}
+	s.unwatch()
 	if err := s.farewell(); err != nil {
 		return err
 	}
@@ -74,7 +77,7 @@ func (s *subscriber) live(ctx context.Context, done *sync.WaitGroup) error {
 // run subscribes, and goes on until all is told.
 func (s *subscriber) run(ctx context.Context) error {
 	if s.late {
-		s.tides[s.merchant].until(func(newest int64) bool { return newest > s.half/2 })
+		s.tides[s.merchant].until(func(newest int64) bool { return newest > s.turn*2/3 })
 		if err := s.connect(ctx, s.rng.IntN(2) == 0); err != nil {
 			return err
 		}
@@ -172,7 +175,8 @@ func (s *subscriber) whim(ctx context.Context) error {
 		return nil
 	case deed == 3 && socket:
 		s.deeds.again.Add(1)
-		return s.ask(ctx)
+		s.unwatch()
+		return s.ask(s.n)
 	case deed < 6:
 		s.deeds.drops.Add(1)
 	default:
@@ -197,9 +201,12 @@ func (s *subscriber) connect(ctx context.Context, socket bool) error {
 
 func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err error) {
 	fresh := s.cursor == "" && len(s.got) == 0
+	s.unwatch()
 	var n *line
 	if socket {
-		n, err = on.openSocket(ctx, s.secret)
+		if n, err = on.openSocket(ctx, s.secret); err == nil {
+			err = s.ask(n)
+		}
 	} else {
 		variables, last := s.after(s.cursor), ""
 		if s.cursor != "" && s.rng.IntN(2) == 0 { // it counts, whatever the argument says
@@ -213,28 +220,41 @@ func (s *subscriber) subscribe(ctx context.Context, on *live, socket bool) (err 
 	s.mu.Lock()
 	s.n = n
 	s.mu.Unlock()
-	if socket {
-		err = s.ask(ctx)
-	} else if s.seen = nil; s.cursor != "" {
-		s.deeds.resumes.Add(1)
+	s.seen = nil // what it is told from now on may be a little behind what it was told elsewhere
+	if fresh && s.late && s.lets != nil {
+		s.watch(ctx, n)
 	}
-	if err == nil && fresh {
-		s.high, err = on.feed.Newest(ctx)
-	}
-	return err
+	return nil
 }
 
-// ask subscribes on a socket that is open. One that begins from now on waits until it has begun.
-func (s *subscriber) ask(ctx context.Context) error {
-	if err := s.n.subscribe(s.query, s.after(s.cursor)); err != nil {
-		return err
+// ask subscribes on a socket that is open.
+func (s *subscriber) ask(n *line) error { return n.subscribe(s.query, s.after(s.cursor)) }
+
+// watch finds out from where on a subscriber may miss nothing, while it reads: one that does not is out of its group soon.
+func (s *subscriber) watch(ctx context.Context, n *line) {
+	high := int64(math.MaxInt64) // so long as nobody knows
+	ctx, cancel := context.WithCancel(ctx)
+	var err error
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if !n.begun(ctx) {
+			return
+		}
+		var newest int64
+		if newest, err = n.on.feed.Newest(ctx); err == nil {
+			high = newest
+		} else if ctx.Err() != nil {
+			err = nil // the subscriber went on before
+		}
+	})
+	s.unwatch = func() {
+		cancel()
+		watching.Wait()
+		if s.high = high; err != nil {
+			s.t.Errorf("find what is there when a subscription has begun: %v", err)
+		}
+		s.unwatch = func() {}
 	}
-	if s.cursor != "" {
-		s.deeds.resumes.Add(1)
-		return nil
-	}
-	s.seen = nil // what it is told from now on may be a little behind what it was told elsewhere
-	return s.n.begun(ctx)
 }
 
 // after is what it asks for, after a cursor if there is one.
@@ -244,58 +264,4 @@ func (s *subscriber) after(cursor string) map[string]any {
 		variables["after"] = cursor
 	}
 	return variables
-}
-
-// farewell hears the server out that stops: what was told is all there is.
-func (s *subscriber) farewell() error {
-	for {
-		told, err := s.n.next()
-		switch {
-		case err != nil || told.over:
-			return err
-		case told.ID != "" && (s.lets != nil || s.levels[told.ID] != told.Figure):
-			return fmt.Errorf("after the last: %+v", told)
-		}
-	}
-}
-
-// verify compares what it got with what is stored. From now on means: from where the execution is that it shares, which
-// may be a little behind what is committed when it asks, and never before. Where it is told that place, it gets exactly
-// what comes after, and else at least all that was committed after it had begun.
-func (s *subscriber) verify() error {
-	if s.lets == nil {
-		return nil // complete has
-	}
-	if s.past {
-		s.begin = s.origin
-	}
-	first, want := slices.Index(s.all, s.got[0]), s.high
-	if s.begin != "" {
-		var err error
-		if want, err = position(s.begin); err != nil {
-			return err
-		}
-	}
-	switch {
-	case first < 0 || s.begin != "" && s.got[0] <= want || first == 0 && !s.past:
-		return fmt.Errorf("it begins with %d, and asked for what comes after %d (%s)", s.got[0], want, s.begin)
-	case first > 0 && s.all[first-1] > want:
-		return fmt.Errorf("it begins with %d, and %d is missing, which came after %d (%s)", s.got[0], s.all[first-1], want, s.begin)
-	case !slices.Equal(s.got, s.all[first:]):
-		for i, id := range s.all[first:] {
-			if i >= len(s.got) || s.got[i] != id {
-				return fmt.Errorf("of %d activities the %dth, %d, is missing", len(s.all), first+i, id)
-			}
-		}
-	}
-	return nil
-}
-
-// position is the id that a cursor stands for.
-func position(cursor string) (id int64, err error) {
-	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil {
-		_, err = fmt.Sscanf(string(text), "a:%d", &id)
-	}
-	return id, err
 }

@@ -44,7 +44,7 @@ type storm struct {
 	origin string // the cursor before everything
 	houses []int64
 	owners map[string]int64 // the merchants
-	half   int64            // the position in the middle
+	turn   int64            // the position at which a server stops
 	tides  map[string]*tide
 	deeds  deeds
 	spread spread
@@ -197,13 +197,16 @@ func (s *storm) stock() {
 
 // asks are all that subscribers ask for, with how many of the 200 do.
 func (s *storm) asks() (all []*asked, shares []int) {
-	var more strings.Builder
-	for i := range 26 {
-		fmt.Fprintf(&more, " more_that_makes_a_message_as_large_as_those_are_that_take_long_to_send_over_a_slow_connection_%d: sku", i)
+	more := func(lines int) string {
+		var b strings.Builder
+		for i := range lines {
+			fmt.Fprintf(&b, " more_that_makes_a_message_as_large_as_those_are_that_take_long_to_send_over_a_slow_connection_%d: sku", i)
+		}
+		return b.String()
 	}
-	facts := `subscription ($m: ID!, $sku: String, $w: ID, $kinds: [ActivityKind!], $after: String) { activity(merchantId: $m, sku: $sku, warehouseId: $w, kinds: $kinds, after: $after) { id cursor` + more.String() + ` } }`
-	levels := `subscription ($m: ID!, $sku: String) { warehouseLevelChanged(merchantId: $m, sku: $sku) { id figure: available` + more.String() + ` } }`
-	shown := `subscription ($m: ID!) { channelLevelChanged(merchantId: $m) { id figure: quantity` + more.String() + ` } }`
+	facts := `subscription ($m: ID!, $sku: String, $w: ID, $kinds: [ActivityKind!], $after: String) { activity(merchantId: $m, sku: $sku, warehouseId: $w, kinds: $kinds, after: $after) { id cursor` + more(26) + ` } }`
+	levels := `subscription ($m: ID!, $sku: String) { warehouseLevelChanged(merchantId: $m, sku: $sku) { id figure: available` + more(100) + ` } }`
+	shown := `subscription ($m: ID!) { channelLevelChanged(merchantId: $m) { id figure: quantity` + more(100) + ` } }`
 	third := globalid.New("Warehouse", s.houses[2])
 	inThird := func(a *ent.Activity) bool { return a.WarehouseID != nil && *a.WarehouseID == s.houses[2] }
 	add := func(share int, merchant, query string, variables map[string]any, lets func(*ent.Activity) bool) {
