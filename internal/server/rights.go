@@ -125,7 +125,7 @@ func (l *sessions) check() {
 	defer cancel()
 	now, err := l.Recheck(ctx, grants)
 	if err != nil {
-		if ctx.Err() == nil || l.Server.sockets.Err() == nil {
+		if l.Server.sockets.Err() == nil {
 			l.Log.Warn("whether tokens still stand could not be looked up; it is tried again", "err", err)
 		}
 		return
