@@ -11,11 +11,18 @@ import (
 	"stockbridge/internal/access"
 )
 
-// Bounds of what a group keeps: for members that come, or come back, a little late, and between executing and sending.
+// Bounds of what a group keeps for members that come, or come back, a little late.
 const (
 	recentMessages = 64
 	recentBytes    = 128 << 10
-	pendingBytes   = 256 << 10
+)
+
+// Bounds of what waits between executing and handing out. It is handed out as one, before any of it is sent: with half of what
+// may wait for a client (wire), the queue of one that keeps up always takes it, though each message has a head of its own
+// there. One message that is larger waits alone, and an empty queue takes that too.
+const (
+	pendingMessages = maxQueued / 2
+	pendingBytes    = maxQueuedBytes / 2
 )
 
 // shared is one response, encoded once for all who get it.
@@ -264,7 +271,7 @@ func (g *group) run(ctx context.Context, op *graphql.OperationContext) {
 // push takes a message for all members. It waits while too much of that is not handed out yet, never for a client.
 func (g *group) push(ctx context.Context, msg *shared) error {
 	g.mu.Lock()
-	for g.waits > pendingBytes {
+	for len(g.pending) >= pendingMessages || g.waits > 0 && g.waits+len(msg.text) > pendingBytes {
 		if g.sent == nil {
 			g.sent = make(chan struct{})
 		}
