@@ -31,6 +31,7 @@ type live struct {
 	t         testing.TB
 	db        *database.DB
 	feed      *activity.Feed
+	unfeed    func() // ends what the feed does, and waits for that
 	merchants map[string]int64
 	houses    map[string]int64 // a warehouse of each merchant
 	rounds    map[string]int
@@ -48,20 +49,41 @@ func eachLive(t *testing.T, test func(*testing.T, *live)) {
 
 func startLive(t testing.TB, name string, change func(*Config)) *live {
 	t.Helper()
+	l := openLive(t, dbtest.URL(t, name))
+	for _, m := range []string{"alpha", "beta"} {
+		l.merchants[m] = must(l.db.CreateMerchant(t.Context(), database.CreateMerchant{Name: m})).ID
+		l.houses[m] = l.house(m, m+" house")
+	}
+	l.listen(change, must(net.Listen("tcp", "127.0.0.1:0")))
+	return l
+}
+
+// openLive opens a database and follows it, and serves nothing yet.
+func openLive(t testing.TB, url string) *live {
+	t.Helper()
 	l := &live{t: t, merchants: map[string]int64{}, houses: map[string]int64{}, rounds: map[string]int{}}
 	bell := &activity.Bell{}
-	l.db = dbtest.Open(t, name, database.Options{Committed: bell.Ring})
-	log := slog.New(slog.DiscardHandler)
-	l.feed = activity.New(l.db, bell, log)
+	l.db = dbtest.Reopen(t, url, database.Options{Committed: bell.Ring})
+	l.feed = activity.New(l.db, bell, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	var fed sync.WaitGroup
 	fed.Go(func() { l.feed.Run(ctx) })
-	t.Cleanup(func() { cancel(); fed.Wait() })
-	for _, m := range []string{"alpha", "beta"} {
-		l.merchants[m] = must(l.db.CreateMerchant(ctx, database.CreateMerchant{Name: m})).ID
-		l.houses[m] = must(l.db.CreateWarehouse(ctx, database.CreateWarehouse{MerchantID: l.merchants[m], Name: m + " house",
-			Platform: database.PlatformSettings{Platform: enum.Push, Settings: json.RawMessage("{}")}})).ID
-	}
+	l.unfeed = func() { cancel(); fed.Wait() }
+	t.Cleanup(l.unfeed)
+	return l
+}
+
+// house makes a warehouse that reports by itself.
+func (l *live) house(merchant, name string) int64 {
+	l.t.Helper()
+	return must(l.db.CreateWarehouse(l.t.Context(), database.CreateWarehouse{MerchantID: l.merchants[merchant], Name: name,
+		Platform: database.PlatformSettings{Platform: enum.Push, Settings: json.RawMessage("{}")}})).ID
+}
+
+// listen serves the API until the test ends.
+func (l *live) listen(change func(*Config), listener net.Listener) {
+	l.t.Helper()
+	log := slog.New(slog.DiscardHandler)
 	bearers := access.NewAuthenticator(l.db, nil, log)
 	c := Config{
 		Schema:       graph.New(graph.Config{Reader: access.Scope(l.db.Reader()), DB: l.db, Feed: l.feed, Log: log}),
@@ -71,19 +93,16 @@ func startLive(t testing.TB, name string, change func(*Config)) *live {
 	if change != nil {
 		change(&c)
 	}
-	l.running = &running{Server: New(c)}
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))
-	l.url = "http://" + listener.Addr().String()
+	l.running = &running{Server: New(c), url: "http://" + listener.Addr().String()}
 	ended := make(chan error, 1)
 	go func() { ended <- l.Serve(listener) }()
-	t.Cleanup(func() {
+	l.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := errors.Join(l.Shutdown(ctx), <-ended); err != nil {
-			t.Error(err)
+			l.t.Error(err)
 		}
 	})
-	return l
 }
 
 func must[T any](v T, err error) T {
