@@ -1,13 +1,11 @@
 package graph
 
 import (
-	"github.com/99designs/gqlgen/graphql"
-
 	"stockbridge/graph/generated"
 	"stockbridge/graph/plan"
 )
 
 // WithoutPlans is New with a reader of lists that knows none.
-func WithoutPlans(cfg Config) graphql.ExecutableSchema {
+func WithoutPlans(cfg Config) API {
 	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: &resolver{cfg, &plan.Reader{}}})}
 }

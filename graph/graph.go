@@ -39,9 +39,16 @@ type Config struct {
 
 // New makes the API. Requests are answered for the viewer in their context; without one they fail with UNAUTHENTICATED.
 // Errors are fit for clients only once ErrorPresenter has seen them.
-func New(cfg Config) graphql.ExecutableSchema {
+func New(cfg Config) API {
 	r := &resolver{cfg, plan.New(cfg.DB)}
 	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: r})}
+}
+
+// API is a schema whose subscriptions are executed once for all who ask the same.
+type API interface {
+	graphql.ExecutableSchema
+	// Sharing is how clients may share the subscription of that name.
+	Sharing(field string) Sharing
 }
 
 // guarded lets only those operations through that a viewer asks for and whose variables are sound.

@@ -7,6 +7,7 @@ import (
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 )
 
@@ -110,6 +111,21 @@ func TestActivitySubscription(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is followed of a merchant has positions; what is followed of one object is told as it stands.
+func TestSharing(t *testing.T) {
+	t.Parallel()
+	api := graph.New(newWorld(t, "sqlite").config)
+	for _, f := range api.Schema().Subscription.Fields {
+		want := graph.Stream
+		if f.Arguments.ForName("id") != nil {
+			want = graph.State
+		}
+		if got := api.Sharing(f.Name); got != want {
+			t.Errorf("%s is shared as %d, want %d", f.Name, got, want)
+		}
+	}
 }
 
 // A subscription ends with its context, and not before.

@@ -11,10 +11,8 @@ import (
 type Sharing int
 
 const (
-	// Alone is for an execution of one's own.
-	Alone Sharing = iota
 	// Stream is for messages that have positions: who missed some asks for those after the last it has (Track.From).
-	Stream
+	Stream Sharing = iota
 	// State is for messages of which each tells all: who missed some is well with the last.
 	State
 )
@@ -27,7 +25,7 @@ func (g guarded) Sharing(field string) Sharing {
 	case "syncRun", "catalogImport":
 		return State
 	}
-	return Alone
+	panic("how clients share the subscription " + field + " is not said")
 }
 
 // Track is where one execution of a subscription begins, and how far it is. Whoever wants to know puts it into the context

@@ -58,6 +58,15 @@ type member struct {
 	group  *group // nil while it is in none
 }
 
+// memberOf is a client's subscription, on its way to a group.
+func (s *Server) memberOf(ctx context.Context, op *graphql.OperationContext) *member {
+	viewer, err := access.From(ctx)
+	if err != nil {
+		panic(err) // signed in
+	}
+	return &member{key: keyOf(viewer, op), sharing: s.Schema.Sharing(rootField(op.Operation.SelectionSet).Name), viewer: viewer, op: op}
+}
+
 // groups are the subscriptions that are executed once for all who ask the same.
 type groups struct {
 	*Server

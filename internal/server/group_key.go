@@ -13,9 +13,9 @@ import (
 // groupKey is who asks for what: only those whose answers cannot differ share one.
 type groupKey [sha256.Size]byte
 
-// keyOf is false for what cannot be shared. The argument after of the subscription's field does not count: where to begin is
+// keyOf is the key of what an operation asks for. The argument after of the subscription's field does not count: where to begin is
 // each member's own affair.
-func keyOf(v *access.Viewer, op *graphql.OperationContext) (groupKey, bool) {
+func keyOf(v *access.Viewer, op *graphql.OperationContext) groupKey {
 	variables := op.Variables
 	if name := resumeVariable(op.Operation); name != "" {
 		variables = make(map[string]any, len(op.Variables))
@@ -30,7 +30,10 @@ func keyOf(v *access.Viewer, op *graphql.OperationContext) (groupKey, bool) {
 		merchants = nil
 	}
 	text, err := json.Marshal([]any{v.Role, merchants, op.RawQuery, op.OperationName, variables})
-	return sha256.Sum256(text), err == nil
+	if err != nil {
+		panic(err) // variables came as JSON
+	}
+	return sha256.Sum256(text)
 }
 
 // rootField is the one field of a subscription.

@@ -213,18 +213,13 @@ const follow = `subscription ($m: ID!, $after: String) { activity(merchantId: $m
 
 // counted tells how often a subscription was executed.
 type counted struct {
-	graphql.ExecutableSchema
+	graph.API
 	executed atomic.Int64
 }
 
 func (c *counted) Exec(ctx context.Context) graphql.ResponseHandler {
 	c.executed.Add(1)
-	return c.ExecutableSchema.Exec(ctx)
-}
-
-// Sharing is that of the schema.
-func (c *counted) Sharing(field string) graph.Sharing {
-	return c.ExecutableSchema.(interface{ Sharing(string) graph.Sharing }).Sharing(field)
+	return c.API.Exec(ctx)
 }
 
 // A burst puts nobody who reads out of a group: it is executed once, however many messages one commit makes.
@@ -235,7 +230,7 @@ func TestBurstIsExecutedOnce(t *testing.T) {
 			t.Parallel()
 			var schema *counted
 			l := startLive(t, name, func(c *Config) {
-				schema = &counted{ExecutableSchema: c.Schema}
+				schema = &counted{API: c.Schema}
 				c.Schema = schema
 			})
 			secret, _ := l.token(enum.Partner, "alpha")

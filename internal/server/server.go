@@ -21,12 +21,13 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 )
 
 // Config of a Server. Schema, Authenticate, Ready and Log must be set.
 type Config struct {
-	Schema graphql.ExecutableSchema
+	Schema graph.API
 	// Authenticate finds who a secret belongs to. An unknown, expired or revoked one is a fault with code UNAUTHENTICATED.
 	Authenticate func(ctx context.Context, secret string) (*access.Viewer, error)
 	// Recheck finds who those are now that signed in before, nil for one who may no longer. It is asked every 2 s for all that

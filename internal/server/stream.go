@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -37,61 +36,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 		return control.Flush()
 	}
 
-	if m := s.memberOf(ctx, op); m != nil {
-		s.follow(ctx, m, send, revoked)
-		return
-	}
-
-	// The executor runs beside, so that signs of life go out while nothing happens.
-	ctx, cancel := context.WithCancel(ctx)
-	defer context.AfterFunc(s.streams, cancel)()
-	begun, responses := make(chan struct{}), make(chan []byte)
-	defer func() {
-		cancel()
-		for range responses { // until the executor has ended
-		}
-	}()
-	go func() {
-		defer close(responses)
-		begin := sync.OnceFunc(func() { close(begun) })
-		defer begin()
-		s.each(ctx, op, begin, func(resp *graphql.Response) error {
-			select {
-			case responses <- event(encode(resp)): // encoded here, for the executor uses the response's memory again
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	}()
-
-	life := time.NewTicker(s.pace.beat)
-	defer life.Stop()
-	<-begun // who has the head of the answer misses nothing that happens from then on
-	if err := send([]byte(":\n\n")); err != nil {
-		return
-	}
-	for {
-		var err error
-		select {
-		case text, more := <-responses:
-			if !more {
-				if ctx.Err() == nil {
-					_ = send(complete)
-				}
-				return
-			}
-			err = send(text)
-		case <-revoked:
-			_ = send(forbidden)
-			return
-		case <-life.C:
-			err = send([]byte(": still here\n\n"))
-		}
-		if err != nil {
-			return
-		}
-	}
+	s.follow(ctx, s.memberOf(ctx, op), send, revoked)
 }
 
 var (
