@@ -58,8 +58,8 @@ func TestLesserRightEndsWhatItBegan(t *testing.T) {
 	}
 }
 
-// spec 5.2: a revoked token ends its sockets, and those of others go on.
-func TestRevokedTokenEndsItsSocketsAlone(t *testing.T) {
+// spec 5.2: a revoked token ends its sockets and streams, and those of others go on.
+func TestRevokedTokenEndsItsOwnAlone(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"sqlite", "postgres"} {
 		t.Run(name, func(t *testing.T) {
@@ -72,11 +72,21 @@ func TestRevokedTokenEndsItsSocketsAlone(t *testing.T) {
 			for _, c := range []*client{a, b} {
 				c.send(subscribeWith("1", follow, map[string]any{"m": l.merchant("alpha")}))
 			}
-			l.begun(1, 2)
+			body := quotedVars(follow, map[string]any{"m": l.merchant("alpha")})
+			ends, on := l.stream(t, gone, body, ""), l.stream(t, stays, body, "")
+			l.begun(1, 4)
 			must(l.db.RevokeToken(t.Context(), token))
 			a.expectClose(4403)
-			l.begun(1, 1)
+			ends.until("\n\n")
+			if got := ends.rest(); got != string(forbidden) {
+				t.Errorf("the stream ends with %q", got)
+			}
+			l.begun(1, 2)
 			l.report("alpha", "A")
+			on.until("\n\n")
+			if got := on.until("\n\n"); !strings.Contains(got, `"sku":"A"`) {
+				t.Errorf("the other stream goes on with %q", got)
+			}
 			if m := b.next(); m.Payload.Data["activity"]["sku"] != "A" {
 				t.Errorf("got %+v", m)
 			}

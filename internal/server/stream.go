@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -22,8 +23,9 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	}
 	s.metrics.subscriptions.Inc()
 	defer s.metrics.subscriptions.Dec()
-	revoked := make(chan struct{})
-	leave, _ := s.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, end: func() { close(revoked) }}, false)
+	ctx, revoke := context.WithCancelCause(ctx)
+	defer revoke(nil)
+	leave, _ := s.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, end: func() { revoke(errRevoked) }}, false)
 	defer leave()
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", eventStream+"; charset=utf-8")
@@ -36,8 +38,14 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 		return control.Flush()
 	}
 
-	s.follow(ctx, s.memberOf(ctx, op), send, revoked)
+	s.follow(ctx, s.memberOf(ctx, op), send)
+	if errors.Is(context.Cause(ctx), errRevoked) {
+		_ = send(forbidden) // the client may be gone too
+	}
 }
+
+// errRevoked ends a stream whose bearer may no longer ask.
+var errRevoked = errors.New("the token no longer stands")
 
 var (
 	complete = []byte("event: complete\ndata:\n\n")

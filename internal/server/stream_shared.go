@@ -75,7 +75,7 @@ func (m *shared) event() []byte {
 }
 
 // follow streams a subscription that others may share: first, from where the client was, for itself alone, then in the group.
-func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error, revoked <-chan struct{}) {
+func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.streams, cancel)()
@@ -107,7 +107,13 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 	behind := m.sharing == graph.Stream && (after != "" || resumes(m.op))
 	for {
 		if behind {
-			if !s.groups.catchUp(ctx, m, after, begin, func(msg *shared) error { return send(msg.event()) }) {
+			put := func(msg *shared) error {
+				if err := ctx.Err(); err != nil { // it may be of nothing but that: the client goes on elsewhere
+					return err
+				}
+				return send(msg.event())
+			}
+			if !s.groups.catchUp(ctx, m, after, begin, put) {
 				if ctx.Err() == nil {
 					_ = send(complete)
 				}
@@ -121,7 +127,7 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 		}
 		if joined {
 			begin(s.groups.cursor(m))
-			if !s.take(ctx, out, send, revoked) {
+			if !s.take(ctx, out, send) {
 				return
 			}
 		}
@@ -130,10 +136,13 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 }
 
 // take sends what the group hands out; true when the stream fell behind.
-func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) error, revoked <-chan struct{}) (late bool) {
+func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) error) (late bool) {
 	life := time.NewTicker(s.pace.beat)
 	defer life.Stop()
 	for {
+		if ctx.Err() != nil { // also when there is more to send
+			return false
+		}
 		text, late, done := out.take()
 		if done {
 			text = append(text, complete...)
@@ -150,9 +159,6 @@ func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) erro
 			if send([]byte(": still here\n\n")) != nil {
 				return false
 			}
-		case <-revoked:
-			_ = send(forbidden) // the client may be gone too
-			return false
 		case <-ctx.Done():
 			return false
 		}
