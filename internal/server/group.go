@@ -64,7 +64,7 @@ func (s *Server) memberOf(ctx context.Context, op *graphql.OperationContext) *me
 	if err != nil {
 		panic(err) // signed in
 	}
-	return &member{key: keyOf(viewer, op), sharing: s.Schema.Sharing(rootField(op.Operation.SelectionSet).Name), viewer: viewer, op: op}
+	return &member{key: keyOf(viewer, op), sharing: s.Schema.Sharing(rootField(op).Name), viewer: viewer, op: op}
 }
 
 // groups are the subscriptions that are executed once for all who ask the same.
