@@ -115,6 +115,32 @@ func TestSocketsOfOneTokenAreBounded(t *testing.T) {
 	}
 }
 
+// A stream counts as a socket does, and is refused in words of HTTP.
+func TestStreamsOfOneTokenAreBounded(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(c *Config) { c.MaxSockets = 2 })
+	const query = "subscription { ticks(n: 1) }"
+	r.ready(t)
+	one := r.listen(t, query)
+	resp, body := r.do(t, "POST", "/graphql", quoted(query), signedIn, asJSON, events)
+	if resp.StatusCode != 429 || codeOf(t, body) != "TOO_MANY" || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("%s %s %s", resp.Status, resp.Header, body)
+	}
+	more := r.dial(t, nil)
+	more.send(`{"type":"connection_init","payload":{"Authorization":"Bearer good"}}`)
+	more.expectClose(1013)
+	if err := one.(io.Closer).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for { // until the server has noticed
+		c := r.dial(t, nil)
+		c.send(`{"type":"connection_init","payload":{"Authorization":"Bearer good"}}`)
+		if _, text, err := c.ReadMessage(); err == nil && string(text) == `{"type":"connection_ack"}` {
+			return
+		}
+	}
+}
+
 // A socket that asks for nothing is closed in the end, one with a subscription is not, and both are pinged.
 func TestIdleSocketIsClosed(t *testing.T) {
 	t.Parallel()

@@ -51,7 +51,7 @@ type Config struct {
 	MaxUpload int64
 	// Export opens what GET /export/{name} streams; nil is nothing.
 	Export OpenExport
-	// MaxSockets is how many sockets may be open with one token, on one server; 0 is 1000.
+	// MaxSockets is how many sockets and streams may be open with one token, on one server; 0 is 1000.
 	MaxSockets int
 	// Budget bounds what the documents of one token may cost in this process.
 	Budget Budget
@@ -117,7 +117,7 @@ func New(c Config) *Server {
 	s.sockets, s.cut = context.WithCancel(context.Background())
 	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
 	s.groups = &groups{Server: s, byKey: make(map[groupKey]*group)}
-	s.live = &sessions{Server: s, all: make(map[*session]struct{}), sockets: make(map[int64]int), empty: make(chan struct{}, 1)}
+	s.live = &sessions{Server: s, all: make(map[*session]struct{}), open: make(map[int64]int), empty: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
 	if c.Export != nil {

@@ -21,12 +21,18 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	if err != nil {
 		panic(err) // signed in
 	}
-	s.metrics.subscriptions.Inc()
-	defer s.metrics.subscriptions.Dec()
 	ctx, revoke := context.WithCancelCause(ctx)
 	defer revoke(nil)
-	leave, _ := s.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, end: func() { revoke(errRevoked) }}, false)
+	leave, ok := s.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, end: func() { revoke(errRevoked) }})
+	if !ok {
+		s.exec.release(ctx)
+		w.Header().Set("Retry-After", "10") // when one closes, nobody knows
+		refuse(w, http.StatusTooManyRequests, fault.TooMany, "too many sockets and streams are open with this token: close some")
+		return
+	}
 	defer leave()
+	s.metrics.subscriptions.Inc()
+	defer s.metrics.subscriptions.Dec()
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", eventStream+"; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy that collects events would hold them back
