@@ -7,5 +7,5 @@ import (
 
 // WithoutPlans is New with a reader of lists that knows none.
 func WithoutPlans(cfg Config) API {
-	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: &resolver{cfg, &plan.Reader{}}})}
+	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: &resolver{cfg, &plan.Reader{}}}), cfg.Feed}
 }

@@ -28,6 +28,9 @@ func (g guarded) Sharing(field string) Sharing {
 	panic("how clients share the subscription " + field + " is not said")
 }
 
+// Newest is where who follows from now on begins.
+func (g guarded) Newest(ctx context.Context) (int64, error) { return g.feed.Newest(ctx) }
+
 // Track is where one execution of a subscription begins, and how far it is. Whoever wants to know puts it into the context
 // of the execution (WithTrack); the first three are set before.
 type Track struct {
@@ -81,13 +84,16 @@ func (t *Track) Done() bool {
 }
 
 // Cursor is At for the argument after, "" where the subscription has none or has not begun.
-func (t *Track) Cursor() string {
+func (t *Track) Cursor() string { return t.CursorAt(t.At()) }
+
+// CursorAt is what Cursor is at a position.
+func (t *Track) CursorAt(at int64) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.begun || !t.resumable {
 		return ""
 	}
-	return activityCursor(t.at)
+	return activityCursor(at)
 }
 
 func (t *Track) begin(at int64) {

@@ -110,6 +110,13 @@ func (h *groups) join(ctx context.Context, m *member) (bool, error) {
 			m.at = nil // numbers are a group's own, and the last state is told to all who come
 		}
 		g := h.byKey[m.key]
+		if g != nil && m.sharing == graph.Stream && m.at == nil {
+			h.mu.Unlock()
+			if !h.fromNowOn(ctx, m) {
+				return false, ctx.Err()
+			}
+			continue
+		}
 		if err := ctx.Err(); g == nil || err != nil {
 			if err == nil {
 				g = h.found(m)
@@ -152,6 +159,22 @@ func (h *groups) join(ctx context.Context, m *member) (bool, error) {
 	}
 }
 
+// fromNowOn gives a member the position that one has who begins a group: what was committed before is not for it, also where the
+// others have yet to be told. It is false where that cannot be found: what executes alone then looks too, and tells why.
+func (h *groups) fromNowOn(ctx context.Context, m *member) bool {
+	at, err := h.Schema.Newest(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			h.Log.WarnContext(ctx, "where the feed ends could not be looked up for a subscription; it looks again", "err", err)
+		}
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m.at = &at
+	return true
+}
+
 // found begins a group with one member, which asks for the others too. h.mu is held.
 func (h *groups) found(m *member) *group {
 	g := &group{of: h, key: m.key, sharing: m.sharing, track: &graph.Track{From: m.at}, begun: make(chan struct{}), members: map[*member]struct{}{m: {}}}
@@ -178,14 +201,11 @@ func (g *group) add(m *member) bool {
 	if !g.joinable || m.at != nil && *m.at < g.from {
 		return false
 	}
-	switch {
-	case g.sharing == graph.State:
+	if g.sharing == graph.State {
 		m.at = new(g.at - 1)
-	case m.at == nil:
-		m.at = new(g.at)
 	}
 	if m.cursor == "" {
-		m.cursor = g.cursor
+		m.cursor = g.track.CursorAt(*m.at)
 	}
 	for _, msg := range g.recent {
 		if !m.give(msg) {

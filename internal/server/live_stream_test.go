@@ -2,9 +2,11 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"stockbridge/ent/schema/enum"
@@ -114,6 +116,40 @@ func TestSkippedFieldIsNotFollowed(t *testing.T) {
 			if _, text, err := c.ReadMessage(); err != nil || !strings.HasPrefix(string(text), `{"id":"1","type":"error"`) {
 				t.Errorf("both skipped %v: %s %v", skipped, text, err)
 			}
+		}
+	})
+}
+
+// Who begins now is told of nothing that was committed before, though the feed has yet to hand it out to those who ask the same.
+func TestFromNowOnIsAfterWhatIsCommitted(t *testing.T) {
+	eachLive(t, func(t *testing.T, l *live) {
+		secret, _ := l.token(enum.Partner, "alpha")
+		variables := map[string]any{"m": l.merchant("alpha")}
+		first := l.signedIn(t, secret)
+		first.send(subscribeWith("1", follow, variables))
+		l.begun(1, 1)
+		l.unfeed()
+		l.report("alpha", "A")
+		second := l.signedIn(t, secret)
+		second.send(subscribeWith("1", follow, variables))
+		l.begun(1, 2)
+		stream := l.stream(t, secret, quotedVars(follow, variables), "")
+		begin := strings.TrimSpace(strings.TrimPrefix(stream.until("\n\n"), "id: "))
+		ctx, cancel := context.WithCancel(context.Background())
+		var fed sync.WaitGroup
+		fed.Go(func() { l.feed.Run(ctx) })
+		t.Cleanup(func() { cancel(); fed.Wait() })
+		if m := first.next(); m.Payload.Data["activity"]["sku"] != "A" || m.Payload.Extensions.Cursor != begin {
+			t.Errorf("the first got %+v, and the stream begins after %s", m, begin)
+		}
+		l.report("alpha", "B")
+		for _, c := range []*client{first, second} {
+			if m := c.next(); m.Payload.Data["activity"]["sku"] != "B" {
+				t.Errorf("after the commit of A: %+v", m)
+			}
+		}
+		if got := stream.until("\n\n"); !strings.Contains(got, `"sku":"B"`) {
+			t.Errorf("after the commit of A: %q", got)
 		}
 	})
 }

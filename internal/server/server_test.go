@@ -46,6 +46,9 @@ func (t toy) Complexity(context.Context, string, string, int, map[string]any) (i
 // Sharing is a state's: what a toy tells has no positions.
 func (t toy) Sharing(string) graph.Sharing { return graph.State }
 
+// Newest is asked by nobody.
+func (t toy) Newest(context.Context) (int64, error) { return 0, nil }
+
 // Exec answers the first field of the operation. ticks counts to n and then waits for the client to leave; with n < 0 it
 // ends at once.
 func (t toy) Exec(ctx context.Context) graphql.ResponseHandler {
