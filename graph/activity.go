@@ -45,6 +45,38 @@ func (activityFields) Merchant(ctx context.Context, a *ent.Activity) (*ent.Merch
 	return m, ent.MaskNotFound(err)
 }
 
+// activityField is a field of an activity that it holds itself, for a plan to write; nil for null.
+func activityField(a *ent.Activity, field string) any {
+	switch field {
+	case "id":
+		return a.ID
+	case "cursor":
+		return activityCursor(a.ID)
+	case "at":
+		return a.At
+	case "kind":
+		return string(a.Kind)
+	case "sku":
+		return a.Sku
+	case "channelSku":
+		return orNull(a.ChannelSku)
+	case "before":
+		return orNull(a.Before)
+	case "after":
+		return orNull(a.After)
+	case "message":
+		return orNull(a.Message)
+	}
+	panic("an activity does not hold " + field)
+}
+
+func orNull[T any](v *T) any {
+	if v == nil {
+		return nil
+	}
+	return *v
+}
+
 // activityCursor is where an activity stands in the order of facts, opaque to clients.
 func activityCursor(id int64) string {
 	return base64.RawURLEncoding.EncodeToString([]byte("a:" + strconv.FormatInt(id, 10)))

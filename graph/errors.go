@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"runtime/debug"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -45,16 +44,8 @@ func ErrorPresenter(log *slog.Logger) graphql.ErrorPresenterFunc {
 		}
 		ref := rand.Text()[:12]
 		log.ErrorContext(ctx, "a request failed", "reference", ref, "path", out.Path.String(), "error", err)
-		return internal(out, ref)
-	}
-}
-
-// Recover makes an error of a panic, which is logged in full.
-func Recover(log *slog.Logger) graphql.RecoverFunc {
-	return func(ctx context.Context, p any) error {
-		ref := rand.Text()[:12]
-		log.ErrorContext(ctx, "a request panicked", "reference", ref, "path", graphql.GetPath(ctx).String(), "panic", p, "stack", string(debug.Stack()))
-		return internal(&gqlerror.Error{Path: graphql.GetPath(ctx)}, ref)
+		out.Message, out.Extensions = "something went wrong on our side; tell us the reference "+ref, map[string]any{"code": Internal, "reference": ref}
+		return out
 	}
 }
 
@@ -66,12 +57,6 @@ func faultsOf(err error) fault.List {
 		list = fault.List{one}
 	}
 	return list
-}
-
-func internal(out *gqlerror.Error, ref string) *gqlerror.Error {
-	out.Message = "something went wrong on our side; tell us the reference " + ref
-	out.Extensions = map[string]any{"code": Internal, "reference": ref}
-	return out
 }
 
 func presentFault(out *gqlerror.Error, f *fault.Error, argument ast.Path) *gqlerror.Error {

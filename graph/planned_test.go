@@ -20,10 +20,11 @@ import (
 // usual is this world without plans: resolvers answer everything.
 func (w *world) usual() *world {
 	u := *w
-	u.schema = graph.WithoutPlans(w.config)
+	cfg := w.config
+	cfg.NoPlans = true
+	u.schema = graph.New(cfg)
 	u.executor = executor.New(u.schema)
 	u.executor.SetErrorPresenter(graph.ErrorPresenter(w.config.Log))
-	u.executor.SetRecoverFunc(graph.Recover(w.config.Log))
 	return &u
 }
 
@@ -242,6 +243,48 @@ func TestPlansKnowLevelsAndWhatTheyLeadTo(t *testing.T) {
 		}
 		if want := w.usual().ask(admin, document); got.sent != want.sent {
 			t.Errorf("planned %s\nusual   %s", got.sent, want.sent)
+		}
+	})
+}
+
+// Whatever of what an activity holds itself is asked for, plans tell it byte for byte as the resolvers do, and leave the rest to
+// them.
+func TestPlansTellActivitiesAsResolversDo(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.tenants()
+		usual := w.usual()
+		merchant := id("Merchant", w.alpha.merchant)
+		begin := w.data(admin, "activities.nodes.0.cursor", `{ activities { nodes { cursor } } }`)
+		for i, kind := range enum.ActivityKind("").Values() {
+			w.rows.Activity.Create().SetMerchantID(w.alpha.merchant).SetKind(enum.ActivityKind(kind)).SetSku(`quote " slash \ ` + kind).SetAt(time.Date(2026, 3, 1, 10, 7, i, 120_000*i, time.UTC)).SaveX(t.Context())
+			w.rows.Activity.Create().SetMerchantID(w.alpha.merchant).SetKind(enum.ActivityKind(kind)).SetSku("<&>\u2028").SetChannelSku("Ünïcode \U0001F6B2").SetStoreID(w.alpha.store).
+				SetBefore(int64(-i)).SetAfter(int64(i) << 40).SetMessage("tab\tnew\nline\x01").SaveX(t.Context())
+		}
+		count := 2 * len(enum.ActivityKind("").Values())
+		planned := 0
+		rapid.Check(t, func(t *rapid.T) {
+			asked := w.asked(t, "Activity", rapid.IntRange(0, 1).Draw(t, "depth"))
+			document := `subscription($m: ID!, $c: String, $yes: Boolean!) { ` + rapid.SampledFrom([]string{"", "a: "}).Draw(t, "alias") + `activity(merchantId: $m, after: $c) { ... @include(if: $yes) ` + asked + ` } }`
+			next := func(w *world) func() string {
+				track := &graph.Track{}
+				ctx, handler, refused := w.begin(graph.WithTrack(w.t.Context(), track), admin, document, vars{"m": merchant, "c": begin, "yes": true})
+				if refused != nil {
+					t.Fatal(document, brief(refused))
+				}
+				if graph.Planned(track) {
+					planned++
+				}
+				return func() string { return settled(w.read(handler(ctx))) }
+			}
+			got, want := next(w), next(usual)
+			for range count {
+				if got, want := got(), want(); got != want {
+					t.Fatalf("%s\nplanned %s\nusual   %s", document, got, want)
+				}
+			}
+		})
+		if planned == 0 {
+			t.Error("no plan told anything")
 		}
 	})
 }

@@ -3,16 +3,21 @@ package graph
 import (
 	"context"
 	"errors"
+	"io"
+	"iter"
 	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"stockbridge/ent"
+	entactivity "stockbridge/ent/activity"
 	"stockbridge/ent/channellevel"
 	"stockbridge/ent/schema/enum"
 	"stockbridge/ent/syncrun"
 	"stockbridge/ent/warehouselevel"
+	"stockbridge/graph/plan"
 	"stockbridge/internal/activity"
 	"stockbridge/internal/fault"
 )
@@ -47,17 +52,62 @@ func (s subscription) Activity(ctx context.Context, merchantID string, sku, stor
 		return nil, err
 	}
 	t.begin(position)
+	f := s.follow(ctx, position, filter)
+	field := graphql.GetFieldContext(ctx).Field
+	if object := s.plans.Object(graphql.GetOperationContext(ctx), field, "Activity"); object != nil {
+		t.answer = s.write(f, object)
+		return nil, nil // nobody receives
+	}
 	return stream(ctx, func(send func(*ent.Activity) bool) {
-		s.follow(ctx, position, filter, func(page []*ent.Activity) bool {
-			for _, a := range page {
+		for page := range s.pages(ctx, f) {
+			for _, a := range s.collected(ctx, page, field.Selections) {
 				t.push(a.ID)
 				if !send(a) {
-					return false
+					return
 				}
 			}
-			return true
-		})
+		}
 	}), nil
+}
+
+// collected are activities with what is asked of the objects they lead to, read for many at once. Where that fails the resolvers
+// read for each, and tell of the fault.
+func (s subscription) collected(ctx context.Context, page []*ent.Activity, asked ast.SelectionSet) []*ent.Activity {
+	if len(page) > 1 {
+		ids := make([]int64, len(page))
+		for i, a := range page {
+			ids[i] = a.ID
+		}
+		rows, err := s.Reader.Activity.Query().Where(entactivity.IDIn(ids...)).Order(ent.Asc(entactivity.FieldID)).Collect(ctx, asked).All(ctx)
+		if err == nil && len(rows) == len(page) { // else some are too old by now, and were deleted
+			return rows
+		}
+	}
+	own := make([]*ent.Activity, len(page))
+	for i, a := range page {
+		own[i] = new(*a) // what it leads to is noted in it
+	}
+	return own
+}
+
+// write answers with activities of which no more is asked than they hold themselves, each written by a plan.
+func (s subscription) write(f *activity.Follower, object *plan.Object) graphql.ResponseHandler {
+	var page []*ent.Activity
+	return func(ctx context.Context) *graphql.Response {
+		if len(page) == 0 {
+			if page = s.next(ctx, f); page == nil {
+				return nil
+			}
+		}
+		a := page[0]
+		page = page[1:]
+		trackOf(ctx).push(a.ID)
+		text, err := object.Write(func(field string) any { return activityField(a, field) })
+		if err != nil {
+			panic(err) // a row has all its columns
+		}
+		return &graphql.Response{Data: text}
+	}
 }
 
 // SyncRun follows a run until it ended.
@@ -162,19 +212,19 @@ func levels[T any](ctx context.Context, s subscription, filter activity.Filter, 
 			}
 		}
 	}
+	f := s.follow(ctx, position, filter)
 	return stream(ctx, func(send func(*T) bool) {
-		s.follow(ctx, position, filter, func(page []*ent.Activity) bool {
+		for page := range s.pages(ctx, f) {
 			last := make(map[levelOf]int64, len(page))
 			for _, a := range page {
 				last[levelIn(a)] = a.ID
 			}
 			for _, a := range page {
 				if last[levelIn(a)] == a.ID && !tell(a, send) {
-					return false
+					return
 				}
 			}
-			return true
-		})
+		}
 	}), nil
 }
 
@@ -217,38 +267,38 @@ func (s subscription) filter(ctx context.Context, merchantID string, sku, storeI
 	return f, nil
 }
 
-// follow hands out activities, some at a time, until ctx ends or send answers false. What cannot be read is read again
-// later, from where it was left: the stream has no gap, and does not end as if nothing more could come. Only where what
-// comes next was deleted before it was read the stream ends; whoever asks to go on is told why. A track with Once ends it
-// where all was told that was stored.
-func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter, send func([]*ent.Activity) bool) {
-	t := trackOf(ctx)
-	yield := func(page []*ent.Activity) error {
-		if !send(page) {
-			return errGone
-		}
-		position = page[len(page)-1].ID
-		return nil
-	}
-	for {
-		var err error
-		if t.Once {
-			var end int64
-			if end, err = s.Feed.CatchUp(ctx, s.Reader, position, filter, yield); err == nil {
-				t.end(end)
-				return
-			}
-		} else {
-			err = s.Feed.Follow(ctx, s.Reader, position, filter, yield)
-		}
-		if errors.Is(err, errGone) || fault.CodeOf(err) == fault.CursorExpired || !s.unread(ctx, err) {
-			return
+// follow makes a follower that ends with ctx. A track with Once ends it where all was told that was stored.
+func (s subscription) follow(ctx context.Context, position int64, filter activity.Filter) *activity.Follower {
+	f := s.Feed.Follow(s.Reader, position, filter, trackOf(ctx).Once)
+	context.AfterFunc(ctx, f.Close)
+	return f
+}
+
+// pages are what a follower gives, some activities at a time, until it ends.
+func (s subscription) pages(ctx context.Context, f *activity.Follower) iter.Seq[[]*ent.Activity] {
+	return func(yield func([]*ent.Activity) bool) {
+		for page := s.next(ctx, f); page != nil && yield(page); page = s.next(ctx, f) {
 		}
 	}
 }
 
-// errGone says that nobody takes what is sent.
-var errGone = errors.New("the receiver is gone")
+// next is what a follower gives next, nil at its end. What cannot be read is read again later, from where it was left: the
+// stream has no gap, and does not end as if nothing more could come. Only where what comes next was deleted before it was read
+// the stream ends; whoever asks to go on is told why.
+func (s subscription) next(ctx context.Context, f *activity.Follower) []*ent.Activity {
+	for {
+		page, err := f.Next(ctx)
+		switch {
+		case err == nil:
+			return page
+		case errors.Is(err, io.EOF):
+			trackOf(ctx).end(f.At())
+			return nil
+		case fault.CodeOf(err) == fault.CursorExpired || !s.unread(ctx, err):
+			return nil
+		}
+	}
+}
 
 // unread waits a while after a failed read; false when ctx ended.
 func (s subscription) unread(ctx context.Context, err error) bool {

@@ -91,6 +91,11 @@ func TestActivitySubscription(t *testing.T) {
 			t.Errorf("narrowed: %s", brief(got))
 		}
 
+		none := w.follow(graph.WithTrack(t.Context(), &graph.Track{After: last.(string), Once: true}), pia, `($m: ID!) { activity(merchantId: $m, kinds: []) { sku } }`, vars{"m": merchant})
+		if got := none(); got != nil {
+			t.Errorf("of no kind: %s", brief(got))
+		}
+
 		first := w.data(pia, "activities.nodes.0.cursor", `{ activities(orderBy: {field: AT, direction: ASC}) { nodes { cursor } } }`).(string)
 		w.rows.FeedHorizon.Create().SetMerchantID(w.alpha.merchant).SetActivityID(w.alpha.activity + 1).SaveX(t.Context()) // what came right after the first is gone
 		for document, want := range map[string]string{
@@ -126,6 +131,34 @@ func TestSharing(t *testing.T) {
 			t.Errorf("%s is shared as %d, want %d", f.Name, got, want)
 		}
 	}
+}
+
+// What activities lead to is read for many at once by who catches up, and is what a query tells.
+func TestActivitiesAreToldWithWhatTheyLeadTo(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.tenants()
+		begin := w.data(admin, "activities.nodes.0.cursor", `{ activities { nodes { cursor } } }`)
+		const count = 40
+		for i := range count {
+			w.happen(w.alpha, fmt.Sprint("sku", i), func(c *ent.ActivityCreate) { c.SetWarehouseID(w.alpha.warehouse + int64(i%2)<<40) }) // every other one is gone
+		}
+		asked := `{ sku merchant { name } warehouse { name } store { name merchant { name } } run { id } }`
+		want := w.data(partner(w.alpha.merchant), "activities.nodes", `{ activities(first: 40, orderBy: {field: AT, direction: ASC}, where: {kinds: [CHANNEL_LEVEL_CHANGED]}) { nodes `+asked+` } }`).([]any)
+		next := w.follow(t.Context(), partner(w.alpha.merchant), `($m: ID!, $c: String) { activity(merchantId: $m, after: $c, kinds: [CHANNEL_LEVEL_CHANGED]) `+asked+` }`,
+			vars{"m": id("Merchant", w.alpha.merchant), "c": begin})
+		var got []any
+		made := w.statements.during(func() {
+			for range count {
+				got = append(got, next())
+			}
+		})
+		if brief(got) != brief(want[len(want)-count:]) {
+			t.Errorf("got  %s\nwant %s", brief(got), brief(want))
+		}
+		if len(made) > 20 {
+			t.Errorf("%d statements for %d activities: %q", len(made), count, made[:20])
+		}
+	})
 }
 
 // A subscription ends with its context, and not before.

@@ -38,7 +38,8 @@ type Track struct {
 	After string // a cursor that counts instead of the argument of that name; "" leaves it to the argument
 	Once  bool   // end where all was told that was stored
 
-	resumable bool // the argument after takes the positions
+	resumable bool                    // the argument after takes the positions
+	answer    graphql.ResponseHandler // what answers instead of the resolvers below the field; nil for those
 
 	mu    sync.Mutex // guards the rest
 	begun bool
@@ -130,8 +131,11 @@ func (t *Track) end(at int64) {
 func (g guarded) follow(ctx context.Context) graphql.ResponseHandler {
 	t := trackOf(ctx)
 	answer := g.ExecutableSchema.Exec(withPrefetch(WithTrack(ctx, t)))
+	if t.answer != nil {
+		answer = t.answer
+	}
 	return func(ctx context.Context) *graphql.Response {
-		resp := answer(withPrefetch(ctx))
+		resp := answer(withPrefetch(WithTrack(ctx, t)))
 		t.step() // also past the last: to where all was told
 		if cursor := t.Cursor(); resp != nil && cursor != "" {
 			graphql.RegisterExtension(ctx, "cursor", cursor)

@@ -121,7 +121,6 @@ func newWorld(t testing.TB, name string) *world {
 	w.schema = graph.New(w.config)
 	w.executor = executor.New(w.schema)
 	w.executor.SetErrorPresenter(graph.ErrorPresenter(log))
-	w.executor.SetRecoverFunc(graph.Recover(log))
 	w.shop = newShop(t)
 	return w
 }

@@ -693,10 +693,10 @@ type Subscription {
   """
   activity(
     "The merchant's id." merchantId: ID!
-    "Only of this product, warehouse or channel SKU." sku: String
+    "Only of this product or warehouse SKU: the ` + "`" + `sku` + "`" + ` of what is told, not the ` + "`" + `channelSku` + "`" + `." sku: String
     "Only of this store." storeId: ID
     "Only of this warehouse." warehouseId: ID
-    "Only of these kinds." kinds: [ActivityKind!]
+    "Only of these kinds; of an empty list, none." kinds: [ActivityKind!]
     "The ` + "`" + `cursor` + "`" + ` of the last activity seen. Left out, it begins with what happens from now on." after: String
   ): Activity!
   "A run as it stands, then again whenever it moved on; completes when it ended."
@@ -704,7 +704,7 @@ type Subscription {
   "The warehouse levels of a merchant, each as it stands after a report changed it."
   warehouseLevelChanged("The merchant's id." merchantId: ID!, "Only of this SKU." sku: String, "Only of this warehouse." warehouseId: ID): WarehouseLevel!
   "The channel levels of a merchant, each as it stands after it was planned anew, pushed, refused or held back."
-  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product, warehouse or channel SKU." sku: String, "Only of this store." storeId: ID): ChannelLevel!
+  channelLevelChanged("The merchant's id." merchantId: ID!, "Only of this product or warehouse SKU: the ` + "`" + `sku` + "`" + ` of what is told, not the ` + "`" + `channelSku` + "`" + `." sku: String, "Only of this store." storeId: ID): ChannelLevel!
 }
 
 # ----------------------------------------------------------------------------------------------------------------- Shared
@@ -795,7 +795,7 @@ enum UserErrorCode {
   HELD
   "The warehouse or store, or this server, asks for fewer requests: try again later."
   THROTTLED
-  "The store failed again and again and is left alone for a while: the message says until when. What waits is sent by the first sync after that."
+  "The store failed again and again, or asked for a long wait, and is left alone for a while: the message says until when. What waits is sent by the first sync after that."
   STORE_PAUSED
   "The warehouse or store said no; the message has its words."
   REFUSED

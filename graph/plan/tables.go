@@ -34,6 +34,7 @@ func newTables() tables {
 	merchant := by("Merchant", "merchant_id")
 	product := edge{"Product", []pair{{"merchant_id", "merchant_id"}, {"sku", "sku"}}}
 	return tables{
+		"Activity": {"", scalars("id cursor at kind sku channelSku before after message"), nil}, // read elsewhere: Object
 		"ChannelLevel": {"channel_levels", scalars("id channelSku sku quantity pushedQuantity committed status lastError lastPushedAt updatedAt"), map[string]edge{
 			"merchant": merchant, "store": by("Store", "store_id"), "location": by("StoreLocation", "location_id"), "listing": by("Listing", "listing_id"), "product": product}},
 		"WarehouseLevel": {"warehouse_levels", scalars("id sku available onHand committed reportedAt updatedAt"), map[string]edge{

@@ -2,7 +2,6 @@ package activity_test
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -75,8 +74,6 @@ type restless struct {
 	got    []int64
 }
 
-var errDrop = errors.New("dropped out")
-
 // run follows while writing goes on, then learns what the last one is, and follows to that.
 func (r *restless) run(ctx, writing context.Context, t *testing.T, b *bundle, end *atomic.Int64) {
 	after, last := int64(0), int64(0)
@@ -85,19 +82,7 @@ func (r *restless) run(ctx, writing context.Context, t *testing.T, b *bundle, en
 		if last == 0 {
 			ctx = writing
 		}
-		err := b.feed.Follow(ctx, b.db.Reader(), after, r.filter, func(page []*ent.Activity) error {
-			for _, a := range page {
-				r.got, after = append(r.got, a.ID), a.ID
-				if after == last || r.dice.IntN(40) == 0 {
-					return errDrop
-				}
-			}
-			if r.dice.IntN(30) == 0 { // stalls until all is written, which is more than waits for it
-				<-writing.Done()
-			}
-			return nil
-		})
-		if !errors.Is(err, errDrop) && (writing.Err() == nil || last != 0) {
+		if err := r.follow(ctx, writing, b, &after, last); err != nil && (writing.Err() == nil || last != 0) {
 			t.Error(err)
 			return
 		}
@@ -110,6 +95,27 @@ func (r *restless) run(ctx, writing context.Context, t *testing.T, b *bundle, en
 				q.Where(entactivity.WarehouseID(r.filter.WarehouseID))
 			}
 			last = must(q.FirstID(context.WithoutCancel(ctx)))
+		}
+	}
+}
+
+// follow goes on after an id until the last, or until the follower drops out.
+func (r *restless) follow(ctx, writing context.Context, b *bundle, after *int64, last int64) error {
+	w := b.feed.Follow(b.db.Reader(), *after, r.filter, false)
+	defer w.Close()
+	for {
+		page, err := w.Next(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range page {
+			r.got, *after = append(r.got, a.ID), a.ID
+			if a.ID == last || r.dice.IntN(40) == 0 {
+				return nil
+			}
+		}
+		if r.dice.IntN(30) == 0 { // stalls until all is written, which is more than waits for it
+			<-writing.Done()
 		}
 	}
 }

@@ -8,7 +8,6 @@ package activity
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -31,8 +30,8 @@ type Feed struct {
 	first  chan struct{} // somebody follows, where nobody did
 
 	mu     sync.Mutex // guards the rest
-	live   map[place]map[*follower]struct{}
-	count  int             // of followers in live
+	live   map[place]map[*seat]struct{}
+	count  int             // of seats in live
 	from   int64           // recent holds all with ids above this, to head
 	head   int64           // all up to here were handed out; means nothing while nobody follows
 	recent []*ent.Activity // at most keep
@@ -47,7 +46,7 @@ const (
 
 // New makes a feed. The bell has to be rung after every commit of this process (database.Options.Committed).
 func New(db *database.DB, bell *Bell, log *slog.Logger) *Feed {
-	return &Feed{db: db, reader: access.Scope(db.Reader()), bell: bell, log: log, first: make(chan struct{}, 1), live: make(map[place]map[*follower]struct{})}
+	return &Feed{db: db, reader: access.Scope(db.Reader()), bell: bell, log: log, first: make(chan struct{}, 1), live: make(map[place]map[*seat]struct{})}
 }
 
 // Run reads and hands out until ctx ends. Without it nobody is told anything that was not there before.
@@ -120,8 +119,8 @@ func (f *Feed) handOut(head int64, rows []*ent.Activity) {
 	for _, row := range rows {
 		f.head = row.ID
 		for _, at := range [...]place{{row.MerchantID, row.Sku}, {row.MerchantID, ""}} {
-			for w := range f.live[at] {
-				f.give(w, row)
+			for s := range f.live[at] {
+				f.give(s, row)
 			}
 			if row.Sku == "" {
 				break
@@ -160,35 +159,4 @@ func (f *Feed) Kept(ctx context.Context, reader *ent.Client, merchantID, after i
 			"activities(where: {merchantId: …}), take the levels as they are now, and follow anew without after, or after the newest cursor read")
 	}
 	return nil
-}
-
-// CatchUp calls yield with what is stored after an id and passes the filter, a page at a time and in order, until nothing
-// more was stored when it looked. It returns the position reached: everything up to it was yielded. ctx carries the viewer
-// that reader is narrowed to. Fault: CURSOR_EXPIRED where activities were deleted before they were reached.
-func (f *Feed) CatchUp(ctx context.Context, reader *ent.Client, after int64, filter Filter, yield func([]*ent.Activity) error) (int64, error) {
-	for {
-		end, followed := f.reached()
-		if !followed {
-			var err error
-			if end, err = f.Newest(ctx); err != nil {
-				return after, errors.Join(ctx.Err(), err)
-			}
-		}
-		rows, err := reader.Activity.Query().Where(filter.where()...).Where(activity.IDGT(after)).Order(ent.Asc(activity.FieldID)).Limit(batch).All(ctx)
-		if err != nil {
-			return after, errors.Join(ctx.Err(), fmt.Errorf("read the feed after %d: %w", after, err))
-		}
-		if err := f.Kept(ctx, reader, filter.MerchantID, after); err != nil { // asked after reading, so that what goes in between is noticed
-			return after, errors.Join(ctx.Err(), err)
-		}
-		if len(rows) > 0 {
-			if err := yield(rows); err != nil {
-				return after, err
-			}
-			after = rows[len(rows)-1].ID
-		}
-		if len(rows) < batch {
-			return max(after, end), nil
-		}
-	}
 }

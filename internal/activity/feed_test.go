@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -78,22 +79,21 @@ func (b *bundle) report(warehouse, round int) {
 	}
 }
 
-var errEnough = errors.New("enough")
-
 // follow collects n activities.
-func follow(ctx context.Context, db *database.DB, f *activity.Feed, after int64, filter activity.Filter, n int) (ids []int64, err error) {
-	err = f.Follow(ctx, db.Reader(), after, filter, func(page []*ent.Activity) error {
+func follow(ctx context.Context, db *database.DB, f *activity.Feed, after int64, filter activity.Filter, n int) (ids []int64, _ error) {
+	w := f.Follow(db.Reader(), after, filter, false)
+	defer w.Close()
+	for {
+		page, err := w.Next(ctx)
+		if err != nil {
+			return ids, err
+		}
 		for _, a := range page {
 			if ids = append(ids, a.ID); len(ids) == n {
-				return errEnough
+				return ids, nil
 			}
 		}
-		return nil
-	})
-	if errors.Is(err, errEnough) {
-		err = nil
 	}
-	return ids, err
 }
 
 // spec 5.1: followers that start at the beginning, drop out and go on from their cursor, or sit in another process get every
@@ -156,19 +156,14 @@ func TestFollowFromNow(t *testing.T) {
 		b.report(1, 3)
 		var got []string
 		filter := activity.Filter{MerchantID: b.merchant, WarehouseID: b.warehouses[1], SKU: "W1-3", Kinds: []enum.ActivityKind{enum.LevelReported}}
-		err := b.feed.Follow(t.Context(), b.db.Reader(), now, filter, func(page []*ent.Activity) error {
-			for _, a := range page {
+		w := b.feed.Follow(b.db.Reader(), now, filter, false)
+		defer w.Close()
+		for len(got) < 2 {
+			for _, a := range must(w.Next(t.Context())) {
 				got = append(got, fmt.Sprint(a.Sku, " ", *a.After))
-			}
-			if len(got) == 2 {
-				return errEnough
 			}
 			b.report(0, 4)
 			b.report(1, 4)
-			return nil
-		})
-		if !errors.Is(err, errEnough) {
-			t.Fatal(err)
 		}
 		if want := []string{"W1-3 3", "W1-3 4"}; !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
@@ -183,6 +178,26 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 		cancel()
 		if _, err := follow(ctx, b.db, b.feed, 0, activity.Filter{MerchantID: b.merchant}, 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
+		}
+	})
+}
+
+// A follower of what is stored ends with it, at the end of the feed, and one that is closed fails.
+func TestFollowOnce(t *testing.T) {
+	each(t, func(t *testing.T, b *bundle) {
+		b.report(0, 1)
+		b.report(1, 1)
+		w := b.feed.Follow(b.db.Reader(), 0, activity.Filter{MerchantID: b.merchant, WarehouseID: b.warehouses[0]}, true)
+		if page := must(w.Next(t.Context())); len(page) != 7 {
+			t.Errorf("%d activities, want 7", len(page))
+		}
+		if _, err := w.Next(t.Context()); !errors.Is(err, io.EOF) || w.At() != must(b.feed.Newest(t.Context())) {
+			t.Errorf("%v at %d, want the end of all that is stored", err, w.At())
+		}
+		live := b.feed.Follow(b.db.Reader(), w.At(), activity.Filter{MerchantID: b.merchant}, false)
+		live.Close()
+		if _, err := live.Next(t.Context()); err == nil {
+			t.Error("a closed follower goes on")
 		}
 	})
 }

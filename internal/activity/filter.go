@@ -15,7 +15,7 @@ type Filter struct {
 	SKU         string              // the product's or warehouse's; "" for all
 	StoreID     int64               // 0 for all
 	WarehouseID int64               // 0 for all
-	Kinds       []enum.ActivityKind // empty for all
+	Kinds       []enum.ActivityKind // nil for all
 }
 
 // where is the filter for the database.
@@ -30,7 +30,7 @@ func (f Filter) where() []predicate.Activity {
 	if f.WarehouseID != 0 {
 		where = append(where, activity.WarehouseID(f.WarehouseID))
 	}
-	if len(f.Kinds) > 0 {
+	if f.Kinds != nil {
 		where = append(where, activity.KindIn(f.Kinds...))
 	}
 	return where
@@ -40,7 +40,7 @@ func (f Filter) where() []predicate.Activity {
 func (f Filter) lets(a *ent.Activity) bool {
 	return (f.StoreID == 0 || a.StoreID != nil && *a.StoreID == f.StoreID) &&
 		(f.WarehouseID == 0 || a.WarehouseID != nil && *a.WarehouseID == f.WarehouseID) &&
-		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, a.Kind))
+		(f.Kinds == nil || slices.Contains(f.Kinds, a.Kind))
 }
 
 // place is where the feed looks for those who want a row: two look-ups, however many follow.

@@ -3,6 +3,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -35,6 +36,7 @@ type DB struct {
 	now     func() time.Time
 	tokens  atomic.Uint64 // how often this process took a right away
 	unlock  func() error  // the lock of the SQLite file; nil while this process does not hold it
+	hung    time.Duration // Options.HungAfter
 	// committed is called after every commit that wrote activities.
 	committed func()
 }
@@ -45,12 +47,14 @@ type Options struct {
 	Committed func()           // called after every commit that wrote activities; nil is nobody
 	// Alone keeps every other process from an SQLite database that opens it so too, until Close. On PostgreSQL it means nothing.
 	Alone bool
+	// HungAfter is how long another replica's session may ask for nothing before this one ends it; 0 is 30 s. PostgreSQL only.
+	HungAfter time.Duration
 }
 
 // Open connects to sqlite://path (a path relative to the working directory, or absolute with three slashes) or
 // postgres://…. The database is not migrated.
 func Open(ctx context.Context, rawURL string, opts Options) (*DB, error) {
-	db := &DB{now: opts.Now, committed: opts.Committed}
+	db := &DB{now: opts.Now, committed: opts.Committed, hung: cmp.Or(opts.HungAfter, hungAfter)}
 	if db.now == nil {
 		db.now = time.Now
 	}

@@ -29,8 +29,8 @@ type Session struct {
 }
 
 const (
-	// patience is how long a session waits for an answer before it takes itself for lost. Nobody else takes it for hung before
-	// hungAfter, so its own work has stopped by then.
+	// patience is how long a session waits for an answer before it takes itself for lost, and how long one is tried to be had. Nobody
+	// else takes it for hung before hungAfter, so its own work has stopped by then.
 	patience  = 5 * time.Second
 	hungAfter = 30 * time.Second
 	// leaseWait is how long a lease waits for the last transactions of a holder that lost it.
@@ -42,6 +42,8 @@ func (db *DB) Shared() bool { return db.pool != nil }
 
 // OpenSession makes this process a replica. version is the program's. PostgreSQL only.
 func (db *DB) OpenSession(ctx context.Context, version string) (s *Session, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience) // a network that swallows all would keep it from trying again
+	defer cancel()
 	cfg := db.pool.Config().ConnConfig
 	cfg.RuntimeParams["application_name"] = "stockbridge session"
 	cfg.RuntimeParams["lock_timeout"] = fmt.Sprint(leaseWait.Milliseconds())
@@ -127,7 +129,7 @@ func (s *Session) Beat() (dead []int64, err error) {
 				dead = append(dead, id)
 				err = unlock(ctx, conn, int32(lockReplica), id)
 			} else {
-				_, err = conn.Exec(ctx, endHung, int32(lockReplica), int32(id), hungAfter.Seconds()) //nolint:gosec // as above
+				_, err = conn.Exec(ctx, endHung, int32(lockReplica), int32(id), s.db.hung.Seconds()) //nolint:gosec // as above
 			}
 			if err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code names a fault. Codes are part of the public API: they are SCREAMING_CASE and never change meaning.
@@ -70,7 +71,8 @@ type Error struct {
 	Code    Code
 	Field   []string
 	Message string
-	Err     error // the cause, for the log only; may be nil
+	Err     error     // the cause, for the log only; may be nil
+	Until   time.Time // of THROTTLED: when the other side wants to be asked again; zero where it did not say, or was waited for
 }
 
 func (e *Error) Error() string {
@@ -138,6 +140,13 @@ func (l List) Unwrap() []error {
 		errs[i] = e
 	}
 	return errs
+}
+
+// Add puts a fault to the others, if there is one.
+func (l *List) Add(f *Error) {
+	if f != nil {
+		*l = append(*l, f)
+	}
 }
 
 // Or returns the list as an error, or nil when it is empty.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"stockbridge/internal/fault"
 )
 
 // Clock is the time that waiting goes by. The zero Clock is the real one.
@@ -68,8 +70,8 @@ type Retry struct {
 	Clock  Clock
 }
 
-// Do calls try until it answers anything but an *Again, or patience ends: then the *Again's Err is returned. When ctx ends
-// during a wait its error is returned.
+// Do calls try until it answers anything but an *Again, or patience ends: then the *Again's Err is returned. Where that is for
+// a wait that the other side asked for, its fault says until when. When ctx ends during a wait its error is returned.
 func (r Retry) Do(ctx context.Context, try func() error) error {
 	left := cmp.Or(r.Budget, 2*time.Minute)
 	tries := cmp.Or(r.Tries, defaultTries)
@@ -89,6 +91,9 @@ func (r Retry) Do(ctx context.Context, try func() error) error {
 			untold++
 		}
 		if left -= wait; tries <= 0 || left < 0 {
+			if f := (*fault.Error)(nil); again.Throttled && again.After > 0 && errors.As(again.Err, &f) {
+				f.Until = r.Clock.Time().Add(again.After)
+			}
 			return again.Err
 		}
 		if err := r.Clock.Pause(ctx, wait); err != nil {

@@ -1,19 +1,12 @@
 package pipeline_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -30,60 +23,10 @@ import (
 	"stockbridge/internal/activity"
 	"stockbridge/internal/database"
 	"stockbridge/internal/database/dbtest"
-	"stockbridge/internal/globalid"
 	"stockbridge/internal/pipeline"
 	"stockbridge/internal/platform"
 	"stockbridge/internal/warehouse"
 )
-
-// Names of what TestMain runs a replica by, in a process of its own that can be killed.
-const (
-	replicaDatabase = "STOCKBRIDGE_TEST_REPLICA_DATABASE"
-	replicaRoot     = "STOCKBRIDGE_TEST_REPLICA_ROOT"
-)
-
-// replicate works as a replica until its standard input ends.
-func replicate(url string) error {
-	ctx := context.Background()
-	db, err := database.Open(ctx, url, database.Options{})
-	if err != nil {
-		return err
-	}
-	p := platforms(db, os.Getenv(replicaRoot))
-	pipe := pipeline.New(pipeline.Config{DB: db, Source: p.Source, Sink: p.Sink, Log: slog.New(slog.DiscardHandler), Syncs: 8, Version: "test"})
-	if err := pipe.Recover(ctx); err != nil {
-		return err
-	}
-	fmt.Println("joined")
-	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
-		return err
-	}
-	pipe.Close(ctx)
-	return db.Close()
-}
-
-// spawn starts another replica in a process of its own, and returns once it has joined. It ends with the test.
-func (h *house) spawn(url string) (child *exec.Cmd, ended func() error, leave io.Closer) {
-	h.t.Helper()
-	child = exec.Command(os.Args[0]) //nolint:gosec // this test binary
-	child.Env = append(os.Environ(), replicaDatabase+"="+url, replicaRoot+"="+h.root)
-	var words bytes.Buffer
-	child.Stderr = &words
-	in, err1 := child.StdinPipe()
-	out, err2 := child.StdoutPipe()
-	if err := errors.Join(err1, err2, child.Start()); err != nil {
-		h.t.Fatal(err)
-	}
-	ended = sync.OnceValue(child.Wait)
-	h.t.Cleanup(func() {
-		_ = child.Process.Kill() // it may have ended
-		_ = ended()
-	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "joined\n" {
-		h.t.Fatalf("%q %v\n%s", line, err, words.String())
-	}
-	return child, ended, in
-}
 
 // hears lets the house's bell ring for what other replicas commit too.
 func (h *house) hears() *activity.Feed {
@@ -111,53 +54,6 @@ func (h *house) until(f func() bool) {
 		case <-h.t.Context().Done():
 			h.t.Fatal("it never came to be")
 		}
-	}
-}
-
-// turnstile notes when two runs push to one shop at a time. What a process that was killed had on its way counts for
-// nothing: its connection is gone.
-type turnstile struct {
-	mu       sync.Mutex
-	inside   map[*visit]bool
-	overlaps atomic.Int64
-}
-
-type visit struct {
-	run  string
-	gone <-chan struct{} // the one who pushes
-	out  chan struct{}
-}
-
-func (s *turnstile) enter(run string, gone <-chan struct{}) (leave func()) {
-	v := &visit{run, gone, make(chan struct{})}
-	s.mu.Lock()
-	if s.inside == nil {
-		s.inside = map[*visit]bool{}
-	}
-	var others []*visit
-	for o := range s.inside {
-		if o.run != run {
-			others = append(others, o)
-		}
-	}
-	s.inside[v] = true
-	s.mu.Unlock()
-	for _, o := range others {
-		select {
-		case <-o.gone:
-		case <-o.out:
-			select {
-			case <-o.gone:
-			default:
-				s.overlaps.Add(1)
-			}
-		}
-	}
-	return func() {
-		s.mu.Lock()
-		delete(s.inside, v)
-		s.mu.Unlock()
-		close(v.out)
 	}
 }
 
@@ -207,18 +103,19 @@ func TestKilledReplicaIsTakenOver(t *testing.T) {
 	var reader sync.WaitGroup
 	var seen atomic.Int64
 	reader.Go(func() {
-		_ = feed.Follow(following, h.db.Reader(), 0, activity.Filter{MerchantID: h.merchant}, func(rows []*ent.Activity) error { // ends with its context
+		f := feed.Follow(h.db.Reader(), 0, activity.Filter{MerchantID: h.merchant}, false)
+		defer f.Close()
+		for rows, err := f.Next(following); err == nil; rows, err = f.Next(following) { // ends with its context
 			for _, a := range rows {
 				followed = append(followed, a.ID)
 				seen.Store(a.ID)
 			}
-			return nil
-		})
+		}
 	})
 	stock := func(warehouse, sku, round int) int { return (sku*7 + round*(sku%3) + warehouse) % 50 }
 	interrupted := 0
 	for round := range kills {
-		child, ended, _ := h.spawn(url)
+		child := h.spawn(url)
 		for i, drop := range drops {
 			var b strings.Builder
 			b.WriteString("sku,available\n")
@@ -245,7 +142,7 @@ func TestKilledReplicaIsTakenOver(t *testing.T) {
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		_ = ended() // killed
+		<-child.ended
 		dead := must(h.db.Reader().SyncRun.Query().Where(syncrun.StatusEQ(enum.Running)).All(t.Context()))
 		h.until(func() bool {
 			return none() && must(h.db.Reader().Replica.Query().Count(t.Context())) == 1
@@ -309,26 +206,6 @@ func (h *house) small() *pipeline.Pipeline {
 	}
 	h.t.Cleanup(func() { p.Close(context.Background()) })
 	return p
-}
-
-// watch lets a shop take one batch after the other, and notes overlaps.
-func (s *turnstile) watch(shop *shop, before func(run int64)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var body struct {
-			Run    string
-			Levels []told
-		}
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		before(must(globalid.Of("SyncRun", body.Run)))
-		leave := s.enter(body.Run, r.Context().Done())
-		defer leave()
-		if r.Context().Err() == nil {
-			shop.take(body.Levels)
-		}
-	})
 }
 
 // sever ends the connection under the session of this house's only replica.
@@ -468,7 +345,7 @@ func TestStoppedReplicaGivesItsWorkAway(t *testing.T) {
 	s := newShop(t)
 	w := h.warehouse("w", nil)
 	c := h.connect(w, h.store("s", s, nil))
-	_, ended, leave := h.spawn(url)
+	child := h.spawn(url)
 	gone := h.again(url) // a third
 	gone.report(w, warehouse.Row{SKU: "A", Available: "3"})
 	gone.close()
@@ -478,8 +355,11 @@ func TestStoppedReplicaGivesItsWorkAway(t *testing.T) {
 	}
 	expect(t, h.ended(run.ID), enum.Succeeded)
 	shows(t, s, map[string]int64{"A": 3})
-	if err := errors.Join(leave.Close(), ended()); err != nil {
+	if err := child.leave.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if <-child.ended; child.err != nil {
+		t.Fatal(child.err)
 	}
 	h.until(func() bool { return must(h.db.Reader().Replica.Query().Count(t.Context())) == 1 })
 	if n := h.Totals().TakenOver; n != 0 {

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -15,7 +16,8 @@ const (
 	// inARow is how many batches fail one after the other before a store is left alone. A batch fails when the store as a whole cannot be
 	// used, or answers nothing that can be trusted.
 	inARow = 3
-	// pause is how long a store is left alone.
+	// pause is how long a store is left alone. One that asks for a longer wait than our patience is left alone for that long, which
+	// outbound.RetryAfter bounds at a day.
 	pause = time.Minute
 	// longPause is how long after credentials were refused: only new ones mend that, and platforms lock out who goes on trying.
 	// Changed settings end it at once, and so does a test that succeeds.
@@ -27,6 +29,7 @@ type guard struct {
 	mu      sync.Mutex // guards what follows, and makes one step of what is asked of breaker
 	breaker circuitbreaker.CircuitBreaker[any]
 	delay   time.Duration // of breaker
+	why     string        // it is left alone
 	words   string        // of the last failure
 	changed chan struct{} // closed when the next result is recorded
 }
@@ -45,14 +48,14 @@ func (g *guard) admit(ctx context.Context) error {
 	for {
 		g.mu.Lock()
 		through, open, left := g.breaker.TryAcquirePermit(), g.breaker.IsOpen(), g.breaker.RemainingDelay()
-		words, changed := g.words, g.changed
+		why, words, changed := g.why, g.words, g.changed
 		g.mu.Unlock()
 		switch {
 		case through:
 			return nil
 		case open:
 			at := time.Now().Add(left + time.Second).UTC().Format("2006-01-02 15:04:05 UTC")
-			return fault.New(fault.StorePaused, "the store is left alone until %s, for it failed again and again; what waits is sent by the first sync after that, or after a test of the store that succeeds. It failed with: %s", at, words)
+			return fault.New(fault.StorePaused, "the store is left alone until %s, %s; what waits is sent by the first sync after that, or after a test of the store that succeeds. It failed with: %s", at, why, words)
 		}
 		select {
 		case <-changed:
@@ -64,22 +67,20 @@ func (g *guard) admit(ctx context.Context) error {
 
 // record takes down what came of a batch that was let through.
 func (g *guard) record(ctx context.Context, outcomes []channel.Outcome, err error) {
-	failed, words := err != nil, ""
-	if err != nil {
-		words = fault.Message(err)
-	} else if failed = unknown(outcomes); failed {
-		words = outcomes[0].Message
+	canceled := ctx.Err() != nil && err != nil && fault.CodeOf(err) == ""
+	if err == nil && unknown(outcomes) {
+		err = errors.New(outcomes[0].Message)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case ctx.Err() != nil && err != nil && fault.CodeOf(err) == "":
+	case canceled:
 		if g.breaker.IsHalfOpen() { // says nothing of the store, but gives its turn back
 			g.breaker.Open()
 			g.breaker.HalfOpen()
 		}
-	case failed:
-		g.fail(fault.CodeOf(err), words)
+	case err != nil:
+		g.fail(err)
 	default:
 		g.breaker.RecordSuccess()
 		g.normal()
@@ -87,19 +88,34 @@ func (g *guard) record(ctx context.Context, outcomes []channel.Outcome, err erro
 	g.wake()
 }
 
-func (g *guard) fail(code fault.Code, words string) {
-	g.words = words
-	if g.breaker.RecordFailure(); code == fault.Throttled {
-		g.breaker.Open() // it was asked patiently already
-	}
-	delay := pause
-	if code == fault.CredentialsRefused {
+// fail takes down a failure. g.mu is held.
+func (g *guard) fail(err error) {
+	g.words = fault.Message(err)
+	open, delay, why := g.breaker.IsOpen(), pause, "for it failed again and again"
+	g.breaker.RecordFailure()
+	var f *fault.Error
+	switch errors.As(err, &f); {
+	case f == nil:
+	case f.Code == fault.CredentialsRefused:
 		delay = longPause
+	case f.Code == fault.Throttled:
+		g.breaker.Open() // it was asked patiently already
+		if named := time.Until(f.Until); named > delay {
+			delay, why = named, "as it asked for"
+		}
 	}
-	if g.breaker.IsOpen() && g.delay < delay {
-		g.breaker, g.delay = newBreaker(delay), delay
-		g.breaker.Open()
+	if !g.breaker.IsOpen() || open && delay <= g.delay { // a batch that was on its way already shortens nothing
+		return
 	}
+	g.breaker, g.delay, g.why = newBreaker(delay), delay, why
+	g.breaker.Open()
+}
+
+// pausing tells whether the store is left alone now.
+func (g *guard) pausing() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.breaker.IsOpen() && g.breaker.RemainingDelay() > 0
 }
 
 // heal lets everything through again: the store was seen to work.

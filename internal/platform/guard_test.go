@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"stockbridge/internal/channel"
 	"stockbridge/internal/fault"
+	"stockbridge/internal/outbound"
 )
 
 // script is a store that answers as it is told.
@@ -58,6 +60,7 @@ func (s *script) says(outcomes []channel.Outcome, err error) {
 var (
 	fine    = []channel.Outcome{{Verdict: channel.Acknowledged}}
 	refused = []channel.Outcome{{Verdict: channel.Refused, Code: "HTTP_422", Message: "no such SKU"}}
+	unsent  = []channel.Outcome{{Verdict: channel.Unsent}}
 	lost    = []channel.Outcome{{Verdict: channel.Unknown, Message: "no answer"}}
 	down    = fault.New(fault.Unreachable, "connection refused")
 )
@@ -106,7 +109,7 @@ func TestFailingStoreIsLeftAlone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{}
 				if c.outcomes == nil {
-					c.outcomes = []channel.Outcome{{Verdict: channel.Unsent}}
+					c.outcomes = unsent
 				}
 				s.says(c.outcomes, c.err)
 				h, _ := guarded(t, s)
@@ -136,8 +139,7 @@ func TestFailingStoreIsLeftAlone(t *testing.T) {
 						t.Errorf("got %q from a store that works again", got)
 					}
 				}
-				s.says(nil, down)
-				s.says([]channel.Outcome{{Verdict: channel.Unsent}}, down)
+				s.says(unsent, down)
 				for range 3 {
 					push(t, h)
 				}
@@ -151,11 +153,74 @@ func TestFailingStoreIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A store that names a wait beyond our patience is left alone for that long and no longer, also where nothing is asked of it
+// meanwhile. What another batch came to that was on its way shortens nothing.
+func TestNamedWaitIsKept(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]time.Duration{"7200": 2 * time.Hour, "999999999": 24 * time.Hour, "130": 130 * time.Second} {
+		t.Run(header, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				throttled := func() error {
+					return outbound.Retry{}.Do(t.Context(), func() error {
+						return outbound.Reply{Status: 429, Header: http.Header{"Retry-After": {header}}}.Check(time.Now())
+					})
+				}
+				both := make(chan struct{})
+				s.answer = func(context.Context) ([]channel.Outcome, error) { <-both; return unsent, throttled() }
+				h, shelf := guarded(t, s)
+				var first sync.WaitGroup
+				first.Go(func() { push(t, h) })
+				synctest.Wait()
+				late := make(chan struct{})
+				s.mu.Lock()
+				s.answer = func(context.Context) ([]channel.Outcome, error) { <-late; return unsent, down }
+				s.mu.Unlock()
+				first.Go(func() { push(t, h) })
+				synctest.Wait()
+				close(both)
+				synctest.Wait()
+				close(late)
+				first.Wait()
+				until := time.Now().Add(want + time.Second).UTC().Format("2006-01-02 15:04:05 UTC")
+				if _, err := h.Push(t.Context(), one); fault.CodeOf(err) != fault.StorePaused || !strings.Contains(err.Error(), until+", as it asked for") {
+					t.Errorf("%v does not tell %s and why", err, until)
+				}
+				if err := h.Close(); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(want - time.Second)
+				for _, id := range []int64{2, 1} { // 2 has what is not used for long taken away
+					k, err := shelf.take(id, 1, func() (channel.Sink, error) { return &script{}, nil })
+					if err != nil {
+						t.Fatal(err)
+					}
+					h = &handle{Sink: k.what, shelf: shelf, kept: k}
+				}
+				if got := push(t, h); got != fault.StorePaused || s.count() != 2 {
+					t.Errorf("got %q just before the end of the pause", got)
+				}
+				time.Sleep(time.Second)
+				s.says(unsent, fault.New(fault.Throttled, "without a time"))
+				if got := push(t, h); got != fault.Throttled || s.count() != 3 {
+					t.Errorf("got %q from the batch that goes ahead", got)
+				}
+				time.Sleep(time.Minute) // a wait that was named once says nothing of the next
+				s.says(fine, nil)
+				if got := push(t, h); got != "" {
+					t.Errorf("got %q", got)
+				}
+			})
+		})
+	}
+}
+
 func TestPauseTellsUntilWhenAndWhy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		s.says([]channel.Outcome{{Verdict: channel.Unsent}}, down)
+		s.says(unsent, down)
 		h, _ := guarded(t, s)
 		for range 3 {
 			push(t, h)
@@ -189,7 +254,7 @@ func TestOneBatchGoesAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		s.says([]channel.Outcome{{Verdict: channel.Unsent}}, down)
+		s.says(unsent, down)
 		h, _ := guarded(t, s)
 		for range 3 {
 			push(t, h)
@@ -220,7 +285,7 @@ func TestCanceledProbeGivesItsTurnBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		s.says([]channel.Outcome{{Verdict: channel.Unsent}}, down)
+		s.says(unsent, down)
 		h, _ := guarded(t, s)
 		for range 3 {
 			push(t, h)
@@ -262,7 +327,7 @@ func TestCanceledProbeGivesItsTurnBack(t *testing.T) {
 func TestTestEndsThePause(t *testing.T) {
 	t.Parallel()
 	s := &script{tests: down}
-	s.says([]channel.Outcome{{Verdict: channel.Unsent}}, fault.New(fault.CredentialsRefused, "no"))
+	s.says(unsent, fault.New(fault.CredentialsRefused, "no"))
 	h, _ := guarded(t, s)
 	for range 3 {
 		push(t, h)
@@ -275,70 +340,4 @@ func TestTestEndsThePause(t *testing.T) {
 	if _, err := h.Test(t.Context()); err != nil || push(t, h) != "" {
 		t.Errorf("%v, or the pause goes on", err)
 	}
-}
-
-// What a store was connected with stays as long as its settings do, and goes when nobody uses it any more.
-func TestStoresStayConnected(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		shelf := newShelf[channel.Sink]()
-		var made []*script
-		connect := func() (channel.Sink, error) {
-			made = append(made, &script{})
-			return made[len(made)-1], nil
-		}
-		use := func(id, version int64) *handle {
-			k, err := shelf.take(id, version, connect)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return &handle{Sink: k.what, shelf: shelf, kept: k}
-		}
-		closed := func(want ...int) {
-			t.Helper()
-			for i, w := range want {
-				if made[i].closed != w {
-					t.Errorf("sink %d was closed %d times, want %d", i, made[i].closed, w)
-				}
-			}
-			if len(made) != len(want) {
-				t.Errorf("%d sinks were made, want %d", len(made), len(want))
-			}
-		}
-		end := func(h *handle) {
-			t.Helper()
-			if err := errors.Join(h.Close(), h.Close()); err != nil { // twice is once
-				t.Error(err)
-			}
-		}
-		end(use(1, 1))
-		end(use(1, 1))
-		closed(0)
-		old := use(1, 1)
-		end(use(1, 2)) // changed settings: the old sink goes when its user is done
-		closed(0, 0)
-		end(old)
-		closed(1, 0)
-		time.Sleep(idleKept + time.Second)
-		end(use(2, 1)) // what was not used for long goes
-		closed(1, 1, 0)
-		if _, err := shelf.take(2, 2, func() (channel.Sink, error) { return nil, down }); !errors.Is(err, down) {
-			t.Errorf("%v", err)
-		}
-		end(use(2, 1)) // settings that cannot be connected with take nothing away
-		closed(1, 1, 0)
-		last := use(2, 1)
-		if err := shelf.close(); err != nil {
-			t.Error(err)
-		}
-		closed(1, 1, 0)
-		end(last)
-		closed(1, 1, 1)
-		for id := range int64(maxKept + 1) {
-			end(use(id, 1))
-		}
-		if made[3].closed != 1 || made[4].closed != 0 {
-			t.Error("the store that was not used for longest stays, or another goes")
-		}
-	})
 }

@@ -59,6 +59,11 @@ func (s *shelf[T]) take(id, version int64, connect func() (T, error)) (*kept[T],
 	defer s.mu.Unlock()
 	now := time.Now()
 	for key, k, ok := s.kept.GetOldest(); ok && now.Sub(k.used) > idleKept; key, k, ok = s.kept.GetOldest() {
+		if k.guard.pausing() { // it is known here alone, and may last longer than from one sync to the next
+			k.used = now
+			s.kept.Get(key)
+			continue
+		}
 		s.kept.Remove(key)
 	}
 	k, ok := s.kept.Get(id)

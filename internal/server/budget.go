@@ -136,7 +136,7 @@ func (e *engine) settle(ctx context.Context, op *graphql.OperationContext, resp 
 	}
 	actual := c.requested
 	if len(resp.Errors) == 0 || resp.Errors[0].Extensions["code"] != string(timedOut) {
-		actual = min(actual, spent(op, resp.Data))
+		actual = min(actual, spent(op, resp.Data, len(resp.Errors) > 0))
 	}
 	resp.Extensions = e.budgets.told(c.requested, &actual, e.budgets.give(c.token, c.requested-actual))
 }

@@ -15,10 +15,11 @@ const (
 	maxCost       = 20_000 // of one document
 	pageRows      = 50     // where neither first nor last says
 	pageCost      = 2
-	countCost     = 10 // totalCount reads all rows that match
-	listRows      = 10 // of a list without pages
-	explainedRows = 2  // of the lists of an explanation, which is of one level
-	changeCost    = 10 // a mutation's or subscription's field
+	countCost     = 10  // totalCount reads all rows that match
+	listRows      = 10  // of a list without pages
+	explainedRows = 2   // of the lists of an explanation, which is of one level
+	changeCost    = 10  // a mutation's or subscription's field
+	askCost       = 500 // a request at a platform, which may take 30 s: 8 a second with the refill by default
 	schemaCost    = 100
 	maxLists      = 3 // lists without pages inside each other
 )
@@ -101,7 +102,7 @@ func (c *costs) field(f *ast.Field) weight {
 		if f.Definition.Arguments.ForName("first") != nil {
 			k.list, k.nests = c.rows(f), 0
 		}
-		return weight{fixed: min(k.list*each, enough), lists: in.lists + k.nests}
+		return weight{fixed: min(k.once+k.list*each, enough), lists: in.lists + k.nests}
 	}
 	return weight{fixed: k.once + each, lists: in.lists}
 }
@@ -113,6 +114,7 @@ type kind struct {
 	nests      int   // 1 for a list that counts as one inside another
 	paged, row bool  // a page; what a page has once for each row
 	descends   bool  // what is below counts
+	asks       bool  // it asks a platform, which is paid for whatever comes of it
 }
 
 func kindOf(f *ast.Field) kind {
@@ -141,6 +143,8 @@ func kindOf(f *ast.Field) kind {
 		return kind{each: pageCost, paged: true, descends: true}
 	case f.Definition.Type.Elem != nil && strings.HasPrefix(typ, "Explained"):
 		return kind{each: 1, list: explainedRows, descends: true}
+	case parent == "Store" && f.Name == "remoteLocations":
+		return kind{once: askCost, each: 1, list: listRows, nests: 1, descends: true, asks: true}
 	case f.Definition.Type.Elem != nil:
 		return kind{each: 1, list: listRows, nests: 1, descends: true}
 	}

@@ -9,7 +9,11 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"stockbridge/internal/access"
+	"stockbridge/internal/fault"
 )
 
 // ours is the API's schema.
@@ -54,6 +58,8 @@ func TestCostOfADocument(t *testing.T) {
 		`mutation{createMerchant(input:{name:"A"}){merchant{name} userErrors{message}}}`:                                            10 + 1,
 		`mutation{a:createMerchant(input:{name:"A"}){userErrors{message}} b:createMerchant(input:{name:"B"}){userErrors{message}}}`: 20,
 		`subscription{activity(merchantId:"x"){sku store{name}}}`:                                                                   10 + 1,
+		`{stores(first:3){nodes{remoteLocations{code storeLocation{name}}}}}`:                                                       2 + 3*(1+500+10*2),
+		`{stores(first:3){nodes{...A}}} fragment A on Store{x:remoteLocations{code} y:remoteLocations{code}}`:                       2 + 3*(1+2*(500+10)),
 		`{connections(first:1){nodes{nextRuns(first:7){at}}}}`:                                                                      2 + 1 + 7,
 	} {
 		if got, err := checkCost(validated(t, schema, document), maxCost); err != nil || got != want {
@@ -74,6 +80,8 @@ func TestCostlyDocumentIsRefused(t *testing.T) {
 		`{channelLevels(first:250){totalCount nodes{channelSku quantity store{name merchant{name}} location{code} listing{channelSku}}}}`: false,
 		`{connections{nodes{warehouse{name} store{name locations{code}} locationLinks{facility{code} location{code}} schedules{mode}}}}`:  false,
 		`{warehouses{nodes{connections{store{limits{pattern}}} partitionStrategies{shares{store{name}}}}}}`:                               false,
+		`{stores(first:39){nodes{remoteLocations{code}}}}`:                                                                                false,
+		`{stores{nodes{remoteLocations{code}}}}`:                                                                                          true, // 50 platforms at once
 		`{syncRuns(first:250){nodes{problems(first:250){nodes{message}}}}}`:                                                               true,
 		`query($n:Int){syncRuns(first:$n){nodes{problems(first:$n){nodes{message}}}}}`:                                                    true,
 		round(2): false,
@@ -138,12 +146,36 @@ func TestCostOfAnAnswer(t *testing.T) {
 		{page, `{"stores":{"totalCount":0,"edges":[],"pageInfo":{"endCursor":null}}}`, 12},
 		{page, `{"stores":{"totalCount":2,"edges":[{"node":{"name":"a","merchant":{"name":"m"},"limits":[{"pattern":"*"},{"pattern":"?"}]}},{"node":{"name":"b","merchant":{"name":"m"},"limits":[]}}],"pageInfo":{"endCursor":"x"}}}`, 12 + 2*2 + 2},
 		{`{stores(first:3){nodes{name} nodes{merchant{name}} x:nodes{name}}}`, `{"stores":{"nodes":[{"name":"a","merchant":{"name":"m"}}],"x":[{"name":"a"}]}}`, 2 + 2 + 1},
+		{`{stores(first:3){nodes{remoteLocations{code}}}}`, `{"stores":{"nodes":[{"remoteLocations":[]},{"remoteLocations":[{"code":"a"},{"code":"b"}]}]}}`, 2 + 2*(1+500) + 2},
 		{`{__schema{types{name}}}`, `{"__schema":{"types":[{"name":"A"},{"name":"B"}]}}`, 100},
 		{`mutation{createMerchant(input:{name:"A"}){merchant{name} userErrors{message}}}`, `{"createMerchant":{"merchant":null,"userErrors":[{"message":"x"}]}}`, 10},
 		{`mutation{createMerchant(input:{name:"A"}){merchant{name} userErrors{message}}}`, `{"createMerchant":{"merchant":{"name":"A"},"userErrors":[]}}`, 11},
 	} {
-		if got := spent(validated(t, schema, tc.document), []byte(tc.data)); got != tc.want {
+		if got := spent(validated(t, schema, tc.document), []byte(tc.data), false); got != tc.want {
 			t.Errorf("%s\n%s\ncosts %d, want %d", tc.document, tc.data, got, tc.want)
+		}
+	}
+}
+
+// Who asks platforms that fail pays for having asked; what merely failed is paid for by what is there.
+func TestAskingPlatformsIsPaidThoughTheyFail(t *testing.T) {
+	t.Parallel()
+	schema := ours(t)
+	for document, want := range map[string]int64{
+		`{stores(first:3){nodes{...A}}} fragment A on Store{remoteLocations{code}}`: 2 + 3*(1+500+10),
+		`{stores(first:3){nodes{merchant{name}}}}`:                                  1,
+	} {
+		e := &engine{budgets: newBudgets(Budget{Max: 40_000, Restore: 4000})}
+		op := validated(t, schema, document)
+		cost, err := checkCost(op, maxCost)
+		ctx, refused := e.charge(access.With(t.Context(), &access.Viewer{TokenID: 1}), cost)
+		if err != nil || refused != nil {
+			t.Fatal(err, refused)
+		}
+		resp := &graphql.Response{Data: []byte("null"), Errors: gqlerror.List{fail(fault.Unreachable, "no answer")}}
+		e.settle(ctx, op, resp)
+		if told, ok := resp.Extensions["cost"].(costTold); !ok || *told.Actual != want {
+			t.Errorf("%s: told %+v, want %d", document, resp.Extensions, want)
 		}
 	}
 }
@@ -160,7 +192,7 @@ func FuzzCostOfAnAnswer(f *testing.F) {
 	}
 	op := &graphql.OperationContext{Operation: doc.Operations[0]}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if cost := spent(op, data); cost < 1 || cost > int64(len(data)+1) {
+		if cost := spent(op, data, false); cost < 1 || cost > int64(len(data)+1) {
 			t.Error(cost)
 		}
 	})

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,18 +29,20 @@ import (
 
 	"stockbridge/ent"
 	"stockbridge/ent/schema/enum"
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 	"stockbridge/internal/activity"
 )
 
-// What a delivery costs, for 1,000 subscribers, beside peers that get the same events: a raw prepared message of gorilla, and
-// gqlgen's own transport over the same schema. Clients are another process; the cost is this process's processor time
-// (user and system), less what the events themselves cost. Events come 20 a second, of one SKU each, or of
-// 100 where all 1,000 follow different ones. p99 is from before the
-// transaction of the report to the client.
+// What a delivery costs, for 1,000 subscribers, beside peers that get the same events: a raw prepared message of gorilla,
+// gqlgen's own executor and transport over the same schema and feed, and graphql-ws on Node where that is installed. Clients are another
+// process; the cost is the serving process's processor time (user and system), less what the events cost it that nobody follows.
+// Garbage is collected as the command has it. Events come 20 a second, of one SKU each, or of 100 where all 1,000 follow different
+// ones. p99 is from before the transaction of the report to the client.
 func BenchmarkLive(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	for _, kind := range []string{"identical", "different"} {
-		for _, peer := range []string{"ours", "raw", "stock"} {
+		for _, peer := range []string{"ours", "raw", "stock", "node"} {
 			if kind == "different" && peer == "raw" {
 				continue
 			}
@@ -55,12 +59,14 @@ const (
 func benchLive(b *testing.B, peer string, different bool) {
 	l := startLive(b, "sqlite", func(c *Config) { c.MaxSockets = 10_000 })
 	secret, _ := l.token(enum.Admin)
-	url := strings.Replace(l.url, "http", "ws", 1) + "/graphql"
+	url, cpu := strings.Replace(l.url, "http", "ws", 1)+"/graphql", func() time.Duration { return cpuTime(b) }
 	switch peer {
 	case "raw":
 		url = l.raw(b)
 	case "stock":
 		url = l.stock(b)
+	case "node":
+		url, cpu = l.node(b)
 	}
 	skus := make([]string, benchClients)
 	for i := range skus {
@@ -78,9 +84,9 @@ func benchLive(b *testing.B, peer string, different bool) {
 		deliveries, each = benchEvents*100, benchEvents/10
 	}
 	cost := func(f func()) time.Duration {
-		before := cpuTime(b)
+		before := cpu()
 		f()
-		return cpuTime(b) - before
+		return cpu() - before
 	}
 	pace := time.NewTicker(50 * time.Millisecond)
 	defer pace.Stop()
@@ -166,30 +172,76 @@ func (l *live) raw(b *testing.B) string {
 		mu.Unlock()
 		_, _, _ = conn.ReadMessage()
 	}))
-	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() {
-		_ = l.feed.Follow(ctx, l.db.Reader(), must(l.feed.Newest(ctx)), activity.Filter{MerchantID: l.merchants["alpha"]}, func(page []*ent.Activity) error {
-			for _, a := range page {
-				text := must(json.Marshal(map[string]any{"id": "1", "type": "next", "payload": map[string]any{"data": map[string]any{"activity": map[string]any{
-					"sku": a.Sku, "kind": a.Kind, "at": a.At, "before": a.Before, "after": a.After, "cursor": "YToxMjM0NQ"}}, "extensions": map[string]any{"cursor": "YToxMjM0NQ"}}}))
-				p := must(websocket.NewPreparedMessage(websocket.TextMessage, text))
-				mu.Lock()
-				for _, c := range conns {
-					_ = c.WritePreparedMessage(p) // one that has left
-				}
-				mu.Unlock()
-			}
-			return nil
-		})
+	l.all(b, func(a *ent.Activity) {
+		text := must(json.Marshal(map[string]any{"id": "1", "type": "next", "payload": map[string]any{"data": map[string]any{"activity": tellable(a)}, "extensions": map[string]any{"cursor": "YToxMjM0NQ"}}}))
+		p := must(websocket.NewPreparedMessage(websocket.TextMessage, text))
+		mu.Lock()
+		for _, c := range conns {
+			_ = c.WritePreparedMessage(p) // one that has left
+		}
+		mu.Unlock()
 	})
-	b.Cleanup(func() { cancel(); work.Wait() })
 	return url
 }
 
-// stock serves the same schema by gqlgen's own transport.
+func tellable(a *ent.Activity) map[string]any {
+	return map[string]any{"sku": a.Sku, "kind": a.Kind, "at": a.At, "before": a.Before, "after": a.After, "cursor": "YToxMjM0NQ"}
+}
+
+// all calls tell with every activity of alpha until the benchmark ends.
+func (l *live) all(b *testing.B, tell func(*ent.Activity)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := l.feed.Follow(l.db.Reader(), must(l.feed.Newest(ctx)), activity.Filter{MerchantID: l.merchants["alpha"]}, false)
+	var work sync.WaitGroup
+	work.Go(func() {
+		defer f.Close()
+		for page, err := f.Next(ctx); err == nil; page, err = f.Next(ctx) {
+			for _, a := range page {
+				tell(a)
+			}
+		}
+	})
+	b.Cleanup(func() { cancel(); work.Wait() })
+}
+
+// node serves what graphql-ws on Node makes of the same events, which it is told, and tells the processor time of that process.
+func (l *live) node(b *testing.B) (url string, cpu func() time.Duration) {
+	dir := filepath.Join("..", "..", "cmd", "stockbridge", "testdata", "clients")
+	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err != nil {
+		b.Skip("graphql-ws is not installed: run npm ci in cmd/stockbridge/testdata/clients")
+	}
+	cmd := exec.CommandContext(b.Context(), "node", "peer.mjs")
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	in, out := must(cmd.StdinPipe()), bufio.NewScanner(must(cmd.StdoutPipe()))
+	if err := cmd.Start(); err != nil {
+		b.Skip(err)
+	}
+	b.Cleanup(func() { _, _ = in.Close(), cmd.Wait() }) // killed at the latest with the benchmark
+	number := func() int64 {
+		if !out.Scan() {
+			b.Fatal("node has ended: ", out.Err())
+		}
+		return must(strconv.ParseInt(out.Text(), 10, 64))
+	}
+	url = fmt.Sprintf("ws://127.0.0.1:%d/graphql", number())
+	var mu sync.Mutex
+	send := func(line []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, err := in.Write(append(line, '\n')); err != nil {
+			b.Error(err)
+		}
+	}
+	l.all(b, func(a *ent.Activity) { send(must(json.Marshal(tellable(a)))) })
+	return url, func() time.Duration {
+		send([]byte("cpu"))
+		return time.Duration(number()) * time.Microsecond
+	}
+}
+
+// stock serves the same schema and feed by gqlgen's own executor and transport, without what plans save.
 func (l *live) stock(b *testing.B) string {
-	srv := handler.New(l.Schema)
+	srv := handler.New(graph.New(graph.Config{Reader: access.Scope(l.db.Reader()), DB: l.db, Feed: l.feed, Log: l.Log, NoPlans: true}))
 	srv.AddTransport(transport.Websocket{Implementation: gorilla{}})
 	return l.serve(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.ServeHTTP(w, r.WithContext(access.With(r.Context(), &access.Viewer{Name: "Ada", Role: access.Admin})))

@@ -8,10 +8,13 @@ import (
 )
 
 // spent is what an answer came to: the weights of checkCost, for the objects that are there. It reads the answer's bytes
-// once, with the document beside, and decodes nothing.
-func spent(op *graphql.OperationContext, data []byte) int64 {
+// once, with the document beside, and decodes nothing. Where a platform was asked and failed is an error, and no trace in the
+// data of how often: then it is enough.
+func spent(op *graphql.OperationContext, data []byte, failed bool) int64 {
 	var root places
-	root.gather(op.Operation.SelectionSet)
+	if asks := root.gather(op.Operation.SelectionSet); asks && failed {
+		return enough
+	}
 	r := reading{text: data}
 	r.value(&root)
 	return max(1, r.cost)
@@ -28,8 +31,9 @@ type below struct {
 	*places
 }
 
-// gather adds what a selection asks for. Fields are bounded with fragments expanded, so this is bounded too.
-func (p *places) gather(set ast.SelectionSet) {
+// gather adds what a selection asks for, and tells whether it asks a platform. Fields are bounded with fragments expanded, so
+// this is bounded too.
+func (p *places) gather(set ast.SelectionSet) (asks bool) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
@@ -43,15 +47,16 @@ func (p *places) gather(set ast.SelectionSet) {
 				to = &places{each: k.each}
 				p.each, p.below = p.each+k.once, append(p.below, below{s.Alias, to})
 			}
-			to.gather(s.SelectionSet)
+			asks = to.gather(s.SelectionSet) || k.asks || asks
 		case *ast.InlineFragment:
-			p.gather(s.SelectionSet)
+			asks = p.gather(s.SelectionSet) || asks
 		case *ast.FragmentSpread:
 			if s.Definition != nil {
-				p.gather(s.Definition.SelectionSet)
+				asks = p.gather(s.Definition.SelectionSet) || asks
 			}
 		}
 	}
+	return asks
 }
 
 // at is nil where nothing below costs: for scalars, and for what only looks like an object.

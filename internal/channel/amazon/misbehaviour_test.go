@@ -313,3 +313,21 @@ func TestDocumentsAreUnderThePolicyToo(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
+
+// A wait beyond our patience is not begun, and told.
+func TestNamedWaitIsTold(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{opToken, opPatch, opFeed} {
+		n := few + 5
+		if op != opFeed {
+			n = 2
+		}
+		w := setup(t, n)
+		w.misbehave(at(op, answer(429, `{}`, "Retry-After", "3600")), nil)
+		_, err := w.store.Push(t.Context(), batch(levels(n, 50)))
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != fault.Throttled || f.Until.IsZero() {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}

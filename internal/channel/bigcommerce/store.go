@@ -6,7 +6,6 @@ package bigcommerce
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -58,11 +57,7 @@ var (
 // New checks the configuration, with faults at its fields' JSON names, and dials nobody.
 func New(cfg Config, opts outbound.Options) (*Store, error) {
 	var faults fault.List
-	add := func(f *fault.Error) {
-		if f != nil {
-			faults = append(faults, f)
-		}
-	}
+	add := faults.Add
 	if !hashForm.MatchString(cfg.StoreHash) {
 		add(fault.At("storeHash", fault.Invalid, "storeHash is %.40q; write what follows /stores/ in the API path, small letters and digits", cfg.StoreHash))
 	}
@@ -106,19 +101,7 @@ func (s *Store) Capabilities() channel.Capabilities {
 	return c
 }
 
-// Close lets go of idle connections.
-func (s *Store) Close() error {
-	s.peer.Close()
-	return nil
-}
-
 // Test asks for the locations, once.
 func (s *Store) Test(ctx context.Context) (string, error) {
-	start := s.peer.Clock().Time()
-	locations, err := shop{s}.Locations(ctx)
-	if err != nil {
-		return "", fmt.Errorf("test: %w", onhand.Plain(err))
-	}
-	took := s.peer.Clock().Time().Sub(start).Round(time.Millisecond)
-	return s.peer.Hide(fmt.Sprintf("store %s let us in, with locations%s, in %s", s.cfg.StoreHash, onhand.List(locations), took)), nil
+	return s.TestLocations(ctx, "store "+s.cfg.StoreHash, "locations")
 }

@@ -21,16 +21,7 @@ import (
 func connect(t *testing.T, cfg bigcommerce.Config, opts outbound.Options) *bigcommerce.Store {
 	t.Helper()
 	cfg.StoreHash, cfg.AccessToken = hash, token
-	st, err := bigcommerce.New(cfg, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
+	return onhandtest.Open(t, bigcommerce.New, cfg, opts)
 }
 
 // bundle is a shop, its stand-in, and a store connected to it.

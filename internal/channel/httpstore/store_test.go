@@ -129,6 +129,9 @@ func TestAnswersAreJudged(t *testing.T) {
 			if fault.CodeOf(err) != c.err || (err == nil) != (c.err == "") {
 				t.Errorf("err = %v, want %s", err, c.err)
 			}
+			if f := (*fault.Error)(nil); errors.As(err, &f) && f.Until.IsZero() == (f.Code == fault.Throttled) { // all that are, name a wait
+				t.Errorf("%s until %s", f.Code, f.Until)
+			}
 			if len(outcomes) != 2 {
 				t.Fatalf("%d outcomes", len(outcomes))
 			}

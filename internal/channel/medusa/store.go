@@ -4,7 +4,6 @@ package medusa
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -44,11 +43,7 @@ var (
 // New checks the configuration, with faults at its fields' JSON names, and dials nobody.
 func New(cfg Config, opts outbound.Options) (*Store, error) {
 	var faults fault.List
-	add := func(f *fault.Error) {
-		if f != nil {
-			faults = append(faults, f)
-		}
-	}
+	add := faults.Add
 	add(onhand.CheckURL(cfg.URL))
 	switch {
 	case cfg.SecretKey == "":
@@ -84,19 +79,7 @@ func (s *Store) Capabilities() channel.Capabilities {
 	return channel.Capabilities{MaxBatch: maxBatch, Concurrency: concurrency, Semantics: s.cfg.QuantitySemantics}
 }
 
-// Close lets go of idle connections.
-func (s *Store) Close() error {
-	s.peer.Close()
-	return nil
-}
-
 // Test asks for the stock locations, once.
 func (s *Store) Test(ctx context.Context) (string, error) {
-	start := s.peer.Clock().Time()
-	locations, err := shop{s}.Locations(ctx)
-	if err != nil {
-		return "", fmt.Errorf("test: %w", onhand.Plain(err))
-	}
-	took := s.peer.Clock().Time().Sub(start).Round(time.Millisecond)
-	return s.peer.Hide(fmt.Sprintf("%s let us in, with stock locations%s, in %s", s.cfg.URL, onhand.List(locations), took)), nil
+	return s.TestLocations(ctx, s.cfg.URL, "stock locations")
 }

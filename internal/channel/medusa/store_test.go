@@ -18,16 +18,7 @@ import (
 
 func connect(t *testing.T, cfg medusa.Config, opts outbound.Options) *medusa.Store {
 	t.Helper()
-	st, err := medusa.New(cfg, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
+	return onhandtest.Open(t, medusa.New, cfg, opts)
 }
 
 // spec 6 and wire.md, by one table for all platforms of this kind.

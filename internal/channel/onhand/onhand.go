@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"stockbridge/internal/channel"
 	"stockbridge/internal/fault"
@@ -117,6 +118,23 @@ func (p *Pusher) Locations(ctx context.Context) (locations []channel.Location, e
 	defer p.mu.Unlock()
 	p.locations = locations
 	return locations, nil
+}
+
+// TestLocations asks for the store's locations, once, and tells in words that it works: who let us in, with which places.
+func (p *Pusher) TestLocations(ctx context.Context, who, places string) (string, error) {
+	clock := p.cfg.Peer.Clock()
+	start := clock.Time()
+	locations, err := p.cfg.Platform.Locations(ctx)
+	if err != nil {
+		return "", fmt.Errorf("test: %w", Plain(err))
+	}
+	return p.words(fmt.Sprintf("%s let us in, with %s%s, in %s", who, places, List(locations), clock.Time().Sub(start).Round(time.Millisecond))), nil
+}
+
+// Close lets go of idle connections.
+func (p *Pusher) Close() error {
+	p.cfg.Peer.Close()
+	return nil
 }
 
 func (p *Pusher) known() []channel.Location {

@@ -4,7 +4,6 @@ package saleor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -45,11 +44,7 @@ var (
 // New checks the configuration, with faults at its fields' JSON names, and dials nobody.
 func New(cfg Config, opts outbound.Options) (*Store, error) {
 	var faults fault.List
-	add := func(f *fault.Error) {
-		if f != nil {
-			faults = append(faults, f)
-		}
-	}
+	add := faults.Add
 	add(onhand.CheckURL(cfg.URL))
 	if cfg.Token == "" {
 		add(fault.At("token", fault.Blank, "there is no token; create an app with the permission MANAGE_PRODUCTS and set its token"))
@@ -77,21 +72,9 @@ func (s *Store) Capabilities() channel.Capabilities {
 	return channel.Capabilities{MaxBatch: maxBatch, Concurrency: concurrency, Semantics: s.semantics}
 }
 
-// Close lets go of idle connections.
-func (s *Store) Close() error {
-	s.peer.Close()
-	return nil
-}
-
 // Test asks for the warehouses, once.
 func (s *Store) Test(ctx context.Context) (string, error) {
-	start := s.peer.Clock().Time()
-	locations, err := shop{s}.Locations(ctx)
-	if err != nil {
-		return "", fmt.Errorf("test: %w", onhand.Plain(err))
-	}
-	took := s.peer.Clock().Time().Sub(start).Round(time.Millisecond)
-	return s.peer.Hide(fmt.Sprintf("%s let us in, with warehouses%s, in %s", s.graph.URL, onhand.List(locations), took)), nil
+	return s.TestLocations(ctx, s.graph.URL, "warehouses")
 }
 
 // ask sends a document. Saleor answers 200 or 400 with an exception of these names for a token that it does not know or

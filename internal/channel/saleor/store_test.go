@@ -17,16 +17,7 @@ import (
 
 func connect(t *testing.T, cfg saleor.Config, opts outbound.Options) *saleor.Store {
 	t.Helper()
-	st, err := saleor.New(cfg, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
+	return onhandtest.Open(t, saleor.New, cfg, opts)
 }
 
 // spec 6 and wire.md, by one table for all platforms of this kind.

@@ -103,6 +103,9 @@ func TestMisbehaviour(t *testing.T) {
 				if fault.CodeOf(err) != c.err || len(outcomes) != 3 {
 					t.Fatalf("%+v, %v", outcomes, err)
 				}
+				if f := (*fault.Error)(nil); name == "429, Retry-After" && (!errors.As(err, &f) || f.Until.IsZero()) {
+					t.Errorf("%v does not say until when", err)
+				}
 				for n, o := range outcomes {
 					if o.Verdict != want || o.Code != c.code || !strings.Contains(o.Message, c.words) || o.Message == "" || len(o.Message) > 320 {
 						t.Errorf("level %d: %+v, want verdict %d", n, o, want)

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"stockbridge/internal/channel"
+	"stockbridge/internal/channel/onhand/onhandtest"
 	"stockbridge/internal/channel/vendure"
 	"stockbridge/internal/channel/vendure/vendurereal"
 	"stockbridge/internal/fault"
@@ -24,16 +25,7 @@ import (
 
 func connect(t *testing.T, cfg vendure.Config) *vendure.Store {
 	t.Helper()
-	st, err := vendure.New(cfg, outbound.Options{Name: "vendure store", Network: outbound.Policy{AllowPrivate: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
+	return onhandtest.Open(t, vendure.New, cfg, outbound.Options{Name: "vendure store", Network: outbound.Policy{AllowPrivate: true}})
 }
 
 func batch(levels ...channel.Level) channel.Batch {

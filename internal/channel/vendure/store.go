@@ -47,11 +47,7 @@ var (
 // New checks the configuration, with faults at its fields' JSON names, and dials nobody.
 func New(cfg Config, opts outbound.Options) (*Store, error) {
 	var faults fault.List
-	add := func(f *fault.Error) {
-		if f != nil {
-			faults = append(faults, f)
-		}
-	}
+	add := faults.Add
 	add(onhand.CheckURL(cfg.URL))
 	add(onhand.CheckHeader("apiKey", cfg.APIKey))
 	add(onhand.CheckHeader("channelToken", cfg.ChannelToken))

@@ -55,11 +55,7 @@ var _ channel.Sink = (*Store)(nil)
 // New checks the configuration, with faults at its fields' JSON names, and dials nobody.
 func New(cfg Config, opts outbound.Options) (*Store, error) {
 	var faults fault.List
-	add := func(f *fault.Error) {
-		if f != nil {
-			faults = append(faults, f)
-		}
-	}
+	add := faults.Add
 	add(onhand.CheckURL(cfg.URL))
 	for _, key := range []struct{ field, value, prefix string }{{"consumerKey", cfg.ConsumerKey, "ck_"}, {"consumerSecret", cfg.ConsumerSecret, "cs_"}} {
 		switch {

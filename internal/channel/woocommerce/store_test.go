@@ -20,16 +20,7 @@ import (
 
 func connect(t *testing.T, url string, opts outbound.Options) *woocommerce.Store {
 	t.Helper()
-	st, err := woocommerce.New(woocommerce.Config{URL: url, ConsumerKey: key, ConsumerSecret: secret}, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return st
+	return onhandtest.Open(t, woocommerce.New, woocommerce.Config{URL: url, ConsumerKey: key, ConsumerSecret: secret}, opts)
 }
 
 // bundle is a shop, its stand-in, and a store connected to it.

@@ -87,12 +87,7 @@ func source(t testing.TB, endpoint string, opts outbound.Options, change func(*C
 	if change != nil {
 		change(&cfg)
 	}
-	s, err := New(cfg, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
+	return pagedtest.Open(t, New, cfg, opts)
 }
 
 func (w *standIn) ServeHTTP(rw http.ResponseWriter, r *http.Request) {

@@ -132,12 +132,7 @@ func source(t testing.TB, endpoint string, opts outbound.Options, change func(*C
 	if change != nil {
 		change(&cfg)
 	}
-	s, err := New(cfg, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
+	return pagedtest.Open(t, New, cfg, opts)
 }
 
 func start(t *testing.T, w http.Handler, change func(*Config)) *Source {

@@ -117,6 +117,9 @@ func Misbehaviour(t *testing.T, subject Subject) {
 				if fault.CodeOf(err) != want.err || (err == nil) != (want.err == "") {
 					t.Errorf("error %v, want %s", err, want.err)
 				}
+				if f := (*fault.Error)(nil); errors.As(err, &f) && f.Until.IsZero() == (f.Code == fault.Throttled) { // all that are, name a wait
+					t.Errorf("%s until %s", f.Code, f.Until)
+				}
 				if len(outcomes) != len(levels) {
 					t.Fatalf("%d outcomes", len(outcomes))
 				}

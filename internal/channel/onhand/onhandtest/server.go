@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"stockbridge/internal/channel"
 	"stockbridge/internal/outbound"
 )
 
@@ -110,6 +111,21 @@ func (s *Server) Options() outbound.Options {
 			},
 		}},
 	}
+}
+
+// Open makes a store by its package's New, and closes it after the test.
+func Open[C any, S channel.Sink](tb testing.TB, make func(C, outbound.Options) (S, error), cfg C, opts outbound.Options) S {
+	tb.Helper()
+	st, err := make(cfg, opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return st
 }
 
 // Status answers with a status, a body and headers.

@@ -63,6 +63,21 @@ func (c *Clock) Options() outbound.Options {
 	}
 }
 
+// Open makes a warehouse by its package's New, and closes it after the test.
+func Open[C any, S warehouse.Source](tb testing.TB, make func(C, outbound.Options) (S, error), cfg C, opts outbound.Options) S {
+	tb.Helper()
+	s, err := make(cfg, opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
 // Pull reads one report, each row as "line SKU@facility/available/on hand/committed note", ? for a figure that is unknown.
 // After it the source must have no other.
 func Pull(ctx context.Context, t testing.TB, s warehouse.Source) (rows []string, complete bool, err error) {
