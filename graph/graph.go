@@ -41,16 +41,28 @@ type Config struct {
 
 // New makes the API. Requests are answered for the viewer in their context; without one they fail with UNAUTHENTICATED.
 // Errors are fit for clients only once ErrorPresenter has seen them.
-func New(cfg Config) graphql.ExecutableSchema {
+func New(cfg Config) API {
 	r := &resolver{cfg, plan.New(cfg.DB)}
 	if cfg.NoPlans {
 		r.plans = &plan.Reader{} // knows none
 	}
-	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: r})}
+	return guarded{generated.NewExecutableSchema(generated.Config{Resolvers: r}), cfg.Feed}
+}
+
+// API is a schema whose subscriptions are executed once for all who ask the same.
+type API interface {
+	graphql.ExecutableSchema
+	// Sharing is how clients may share the subscription of that name.
+	Sharing(field string) Sharing
+	// Newest is the position after all that is committed.
+	Newest(ctx context.Context) (int64, error)
 }
 
 // guarded lets only those operations through that a viewer asks for and whose variables are sound.
-type guarded struct{ graphql.ExecutableSchema }
+type guarded struct {
+	graphql.ExecutableSchema
+	feed *activity.Feed
+}
 
 // Exec executes the operation in the context.
 func (g guarded) Exec(ctx context.Context) graphql.ResponseHandler {

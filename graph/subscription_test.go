@@ -118,6 +118,21 @@ func TestActivitySubscription(t *testing.T) {
 	})
 }
 
+// What is followed of a merchant has positions; what is followed of one object is told as it stands.
+func TestSharing(t *testing.T) {
+	t.Parallel()
+	api := graph.New(newWorld(t, "sqlite").config)
+	for _, f := range api.Schema().Subscription.Fields {
+		want := graph.Stream
+		if f.Arguments.ForName("id") != nil {
+			want = graph.State
+		}
+		if got := api.Sharing(f.Name); got != want {
+			t.Errorf("%s is shared as %d, want %d", f.Name, got, want)
+		}
+	}
+}
+
 // What activities lead to is read for many at once by who catches up, and is what a query tells.
 func TestActivitiesAreToldWithWhatTheyLeadTo(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

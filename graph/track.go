@@ -11,10 +11,8 @@ import (
 type Sharing int
 
 const (
-	// Alone is for an execution of one's own.
-	Alone Sharing = iota
 	// Stream is for messages that have positions: who missed some asks for those after the last it has (Track.From).
-	Stream
+	Stream Sharing = iota
 	// State is for messages of which each tells all: who missed some is well with the last.
 	State
 )
@@ -27,8 +25,11 @@ func (g guarded) Sharing(field string) Sharing {
 	case "syncRun", "catalogImport":
 		return State
 	}
-	return Alone
+	panic("how clients share the subscription " + field + " is not said")
 }
+
+// Newest is where who follows from now on begins.
+func (g guarded) Newest(ctx context.Context) (int64, error) { return g.feed.Newest(ctx) }
 
 // Track is where one execution of a subscription begins, and how far it is. Whoever wants to know puts it into the context
 // of the execution (WithTrack); the first three are set before.
@@ -84,13 +85,16 @@ func (t *Track) Done() bool {
 }
 
 // Cursor is At for the argument after, "" where the subscription has none or has not begun.
-func (t *Track) Cursor() string {
+func (t *Track) Cursor() string { return t.CursorAt(t.At()) }
+
+// CursorAt is what Cursor is at a position.
+func (t *Track) CursorAt(at int64) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.begun || !t.resumable {
 		return ""
 	}
-	return activityCursor(t.at)
+	return activityCursor(at)
 }
 
 func (t *Track) begin(at int64) {

@@ -36,7 +36,7 @@ type serveCommand struct {
 	MaxSyncs           int           `help:"How many syncs run at once; others wait." default:"16"`
 	Keep               time.Duration `help:"How long activities and the problems of syncs are kept, a day at least; the latest 200 activities of a SKU are kept however old. 0 keeps all." default:"2160h"`
 	MaxUpload          int64         `help:"The largest file that can be sent, in MiB." default:"64"`
-	MaxSockets         int           `help:"How many WebSockets one token may have open." default:"1000"`
+	MaxSockets         int           `help:"How many WebSockets and event streams one token may have open." default:"1000"`
 	CostBudget         int64         `help:"What the documents of one token may cost at once; see docs/guide/limits.md. 0 bounds nothing." default:"40000" placeholder:"COST"`
 	CostRestore        int64         `help:"How much of its budget a token gets back each second." default:"4000" placeholder:"COST"`
 	StopGrace          time.Duration `help:"How long a stop waits for requests, and then for syncs, which end INTERRUPTED after it." default:"10s"`

@@ -11,11 +11,18 @@ import (
 	"stockbridge/internal/access"
 )
 
-// Bounds of what a group keeps: for members that come, or come back, a little late, and between executing and sending.
+// Bounds of what a group keeps for members that come, or come back, a little late.
 const (
 	recentMessages = 64
 	recentBytes    = 128 << 10
-	pendingBytes   = 256 << 10
+)
+
+// Bounds of what waits between executing and handing out. It is handed out as one, before any of it is sent: with half of what
+// may wait for a client (wire), the queue of one that keeps up always takes it, though each message has a head of its own
+// there. One message that is larger waits alone, and an empty queue takes that too.
+const (
+	pendingMessages = maxQueued / 2
+	pendingBytes    = maxQueuedBytes / 2
 )
 
 // shared is one response, encoded once for all who get it.
@@ -50,6 +57,15 @@ type member struct {
 	cursor string // for at; "" where there is none
 	joined string // cursor when it joined: nothing after it was offered before
 	group  *group // nil while it is in none
+}
+
+// memberOf is a client's subscription, on its way to a group.
+func (s *Server) memberOf(ctx context.Context, op *graphql.OperationContext) *member {
+	viewer, err := access.From(ctx)
+	if err != nil {
+		panic(err) // signed in
+	}
+	return &member{key: keyOf(viewer, op), sharing: s.Schema.Sharing(rootField(op).Name), viewer: viewer, op: op}
 }
 
 // groups are the subscriptions that are executed once for all who ask the same.
@@ -95,6 +111,13 @@ func (h *groups) join(ctx context.Context, m *member) (bool, error) {
 			m.at = nil // numbers are a group's own, and the last state is told to all who come
 		}
 		g := h.byKey[m.key]
+		if g != nil && m.sharing == graph.Stream && m.at == nil {
+			h.mu.Unlock()
+			if !h.fromNowOn(ctx, m) {
+				return false, ctx.Err()
+			}
+			continue
+		}
 		if err := ctx.Err(); g == nil || err != nil {
 			if err == nil {
 				g = h.found(m)
@@ -137,6 +160,22 @@ func (h *groups) join(ctx context.Context, m *member) (bool, error) {
 	}
 }
 
+// fromNowOn gives a member the position that one has who begins a group: what was committed before is not for it, also where the
+// others have yet to be told. It is false where that cannot be found: what executes alone then looks too, and tells why.
+func (h *groups) fromNowOn(ctx context.Context, m *member) bool {
+	at, err := h.Schema.Newest(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			h.Log.WarnContext(ctx, "where the feed ends could not be looked up for a subscription; it looks again", "err", err)
+		}
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m.at = &at
+	return true
+}
+
 // found begins a group with one member, which asks for the others too. h.mu is held.
 func (h *groups) found(m *member) *group {
 	g := &group{of: h, key: m.key, sharing: m.sharing, track: &graph.Track{From: m.at}, begun: make(chan struct{}), members: map[*member]struct{}{m: {}}}
@@ -163,14 +202,11 @@ func (g *group) add(m *member) bool {
 	if !g.joinable || m.at != nil && *m.at < g.from {
 		return false
 	}
-	switch {
-	case g.sharing == graph.State:
+	if g.sharing == graph.State {
 		m.at = new(g.at - 1)
-	case m.at == nil:
-		m.at = new(g.at)
 	}
 	if m.cursor == "" {
-		m.cursor = g.cursor
+		m.cursor = g.track.CursorAt(*m.at)
 	}
 	m.joined = m.cursor
 	for _, msg := range g.recent {
@@ -267,7 +303,7 @@ func (g *group) run(ctx context.Context, op *graphql.OperationContext) {
 // push takes a message for all members. It waits while too much of that is not handed out yet, never for a client.
 func (g *group) push(ctx context.Context, msg *shared) error {
 	g.mu.Lock()
-	for g.waits > pendingBytes {
+	for len(g.pending) >= pendingMessages || g.waits > 0 && g.waits+len(msg.text) > pendingBytes {
 		if g.sent == nil {
 			g.sent = make(chan struct{})
 		}

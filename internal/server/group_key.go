@@ -13,11 +13,11 @@ import (
 // groupKey is who asks for what: only those whose answers cannot differ share one.
 type groupKey [sha256.Size]byte
 
-// keyOf is false for what cannot be shared. The argument after of the subscription's field does not count: where to begin is
+// keyOf is the key of what an operation asks for. The argument after of the subscription's field does not count: where to begin is
 // each member's own affair.
-func keyOf(v *access.Viewer, op *graphql.OperationContext) (groupKey, bool) {
+func keyOf(v *access.Viewer, op *graphql.OperationContext) groupKey {
 	variables := op.Variables
-	if name := resumeVariable(op.Operation); name != "" {
+	if name := resumeVariable(op); name != "" {
 		variables = make(map[string]any, len(op.Variables))
 		for k, v := range op.Variables {
 			if k != name {
@@ -30,37 +30,28 @@ func keyOf(v *access.Viewer, op *graphql.OperationContext) (groupKey, bool) {
 		merchants = nil
 	}
 	text, err := json.Marshal([]any{v.Role, merchants, op.RawQuery, op.OperationName, variables})
-	return sha256.Sum256(text), err == nil
+	if err != nil {
+		panic(err) // variables came as JSON
+	}
+	return sha256.Sum256(text)
 }
 
-// rootField is the one field of a subscription.
-func rootField(set ast.SelectionSet) *ast.Field {
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			return s
-		case *ast.InlineFragment:
-			return rootField(s.SelectionSet)
-		case *ast.FragmentSpread:
-			if s.Definition != nil {
-				return rootField(s.Definition.SelectionSet)
-			}
-		}
+// rootField is the one field of a subscription that is run; nil where @skip and @include leave none, or more than one.
+func rootField(op *graphql.OperationContext) *ast.Field {
+	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})
+	if len(fields) != 1 {
+		return nil
 	}
-	return nil
+	return fields[0].Field
 }
 
 // resumeVariable is the variable that the argument after takes, if nothing else does.
-func resumeVariable(op *ast.OperationDefinition) string {
-	f := rootField(op.SelectionSet)
-	if f == nil {
-		return ""
-	}
-	after := f.Arguments.ForName("after")
+func resumeVariable(op *graphql.OperationContext) string {
+	after := rootField(op).Arguments.ForName("after")
 	if after == nil || after.Value == nil || after.Value.Kind != ast.Variable {
 		return ""
 	}
-	if uses(op.SelectionSet, after.Value.Raw) != 1 {
+	if uses(op.Operation.SelectionSet, after.Value.Raw) != 1 {
 		return ""
 	}
 	return after.Value.Raw
@@ -68,8 +59,7 @@ func resumeVariable(op *ast.OperationDefinition) string {
 
 // resumes tells whether a subscription asks for what was before.
 func resumes(op *graphql.OperationContext) bool {
-	f := rootField(op.Operation.SelectionSet)
-	return f != nil && f.Definition != nil && f.ArgumentMap(op.Variables)["after"] != nil
+	return rootField(op).ArgumentMap(op.Variables)["after"] != nil
 }
 
 // uses counts how often a selection names a variable.

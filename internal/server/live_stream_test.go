@@ -2,9 +2,11 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"stockbridge/ent/schema/enum"
@@ -80,6 +82,74 @@ func TestLastEventIDResumes(t *testing.T) {
 		bad := l.stream(t, secret, body, "nonsense")
 		if got := bad.rest(); !strings.Contains(got, "INVALID_CURSOR") || !strings.HasSuffix(got, string(complete)) {
 			t.Errorf("after nonsense: %q", got)
+		}
+	})
+}
+
+// What is run counts, not what stands first: a field that is skipped neither makes who goes on from a cursor one who begins now, nor
+// is there a subscription of no field or of two.
+func TestSkippedFieldIsNotFollowed(t *testing.T) {
+	eachLive(t, func(t *testing.T, l *live) {
+		secret, _ := l.token(enum.Partner, "alpha")
+		const query = `subscription ($m: ID!, $c: String, $a: Boolean!, $b: Boolean!) {
+			a: activity(merchantId: $m) @skip(if: $a) { sku } b: activity(merchantId: $m, after: $c) @skip(if: $b) { sku } }`
+		begin := l.stream(t, secret, quotedVars(follow, map[string]any{"m": l.merchant("alpha")}), "").until("\n\n")
+		l.report("alpha", "A", "B")
+		variables := map[string]any{"m": l.merchant("alpha"), "c": strings.TrimSpace(strings.TrimPrefix(begin, "id: ")), "a": true, "b": false}
+		for range 2 { // the second finds a group
+			stream := l.stream(t, secret, quotedVars(query, variables), "")
+			stream.until("\n\n")
+			for _, want := range []string{"A", "B"} {
+				if got := stream.until("\n\n"); !strings.Contains(got, `{"b":{"sku":"`+want+`"}}`) {
+					t.Errorf("got %q, want %s", got, want)
+				}
+			}
+		}
+		c := l.signedIn(t, secret)
+		for _, skipped := range []bool{true, false} {
+			variables["a"], variables["b"] = skipped, skipped
+			resp, body := l.do(t, "POST", "/graphql", quotedVars(query, variables), "Authorization: Bearer "+secret, asJSON, "Accept: "+graphqlJSON+", "+eventStream)
+			if code := codeOf(t, body); resp.StatusCode != 400 || code != "GRAPHQL_VALIDATION_FAILED" {
+				t.Errorf("both skipped %v: %d %s", skipped, resp.StatusCode, body)
+			}
+			c.send(subscribeWith("1", query, variables))
+			if _, text, err := c.ReadMessage(); err != nil || !strings.HasPrefix(string(text), `{"id":"1","type":"error"`) {
+				t.Errorf("both skipped %v: %s %v", skipped, text, err)
+			}
+		}
+	})
+}
+
+// Who begins now is told of nothing that was committed before, though the feed has yet to hand it out to those who ask the same.
+func TestFromNowOnIsAfterWhatIsCommitted(t *testing.T) {
+	eachLive(t, func(t *testing.T, l *live) {
+		secret, _ := l.token(enum.Partner, "alpha")
+		variables := map[string]any{"m": l.merchant("alpha")}
+		first := l.signedIn(t, secret)
+		first.send(subscribeWith("1", follow, variables))
+		l.begun(1, 1)
+		l.unfeed()
+		l.report("alpha", "A")
+		second := l.signedIn(t, secret)
+		second.send(subscribeWith("1", follow, variables))
+		l.begun(1, 2)
+		stream := l.stream(t, secret, quotedVars(follow, variables), "")
+		begin := strings.TrimSpace(strings.TrimPrefix(stream.until("\n\n"), "id: "))
+		ctx, cancel := context.WithCancel(context.Background())
+		var fed sync.WaitGroup
+		fed.Go(func() { l.feed.Run(ctx) })
+		t.Cleanup(func() { cancel(); fed.Wait() })
+		if m := first.next(); m.Payload.Data["activity"]["sku"] != "A" || m.Payload.Extensions.Cursor != begin {
+			t.Errorf("the first got %+v, and the stream begins after %s", m, begin)
+		}
+		l.report("alpha", "B")
+		for _, c := range []*client{first, second} {
+			if m := c.next(); m.Payload.Data["activity"]["sku"] != "B" {
+				t.Errorf("after the commit of A: %+v", m)
+			}
+		}
+		if got := stream.until("\n\n"); !strings.Contains(got, `"sku":"B"`) {
+			t.Errorf("after the commit of A: %q", got)
 		}
 	})
 }

@@ -9,9 +9,11 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/gorilla/websocket"
 
 	"stockbridge/ent/schema/enum"
@@ -208,6 +210,60 @@ func subscribeWith(id, query string, variables map[string]any) string {
 }
 
 const follow = `subscription ($m: ID!, $after: String) { activity(merchantId: $m, after: $after) { sku after merchant { name } warehouse { name merchant { name } } } }`
+
+// counted tells how often a subscription was executed.
+type counted struct {
+	graph.API
+	executed atomic.Int64
+}
+
+func (c *counted) Exec(ctx context.Context) graphql.ResponseHandler {
+	c.executed.Add(1)
+	return c.API.Exec(ctx)
+}
+
+// A burst puts nobody who reads out of a group: it is executed once, however many messages one commit makes.
+func TestBurstIsExecutedOnce(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"sqlite", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var schema *counted
+			l := startLive(t, name, func(c *Config) {
+				schema = &counted{API: c.Schema}
+				c.Schema = schema
+			})
+			secret, _ := l.token(enum.Partner, "alpha")
+			clients := make([]*client, 20)
+			for i := range clients {
+				clients[i] = l.signedIn(t, secret)
+				clients[i].send(subscribeWith("1", `subscription ($m: ID!) { activity(merchantId: $m) { sku } }`, map[string]any{"m": l.merchant("alpha")}))
+			}
+			l.begun(1, len(clients))
+			skus := make([]string, 2000)
+			for i := range skus {
+				skus[i] = fmt.Sprintf("S%04d", i)
+			}
+			var reading sync.WaitGroup
+			for _, c := range clients {
+				reading.Go(func() {
+					for _, want := range skus {
+						_, text, err := c.ReadMessage()
+						if err != nil || !strings.Contains(string(text), want) {
+							t.Errorf("%s %v, want %s", text, err, want)
+							return
+						}
+					}
+				})
+			}
+			l.report("alpha", skus...)
+			reading.Wait()
+			if n := schema.executed.Load(); n != 1 {
+				t.Errorf("it was executed %d times", n)
+			}
+		})
+	}
+}
 
 // Clients that ask the same are one execution, whether they begin now or in the past; each gets everything once, in order.
 func TestIdenticalSubscriptionsAreOneExecution(t *testing.T) {

@@ -27,22 +27,20 @@ type sessions struct {
 
 	mu       sync.Mutex // guards the rest
 	all      map[*session]struct{}
-	sockets  map[int64]int // by token
+	open     map[int64]int // how many, by token
 	sweeping bool
 	empty    chan struct{} // the last has left, or somebody came meanwhile
 }
 
-// begin looks after a session until leave. A socket counts for its token; false when the token has as many as it may.
-func (l *sessions) begin(s *session, socket bool) (leave func(), ok bool) {
+// begin looks after a session until leave. It is false when the token has as many as it may.
+func (l *sessions) begin(s *session) (leave func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	token := s.grant.Viewer.TokenID
-	if socket && l.sockets[token] >= l.MaxSockets {
+	if l.open[token] >= l.MaxSockets {
 		return nil, false
 	}
-	if socket {
-		l.sockets[token]++
-	}
+	l.open[token]++
 	s.due = time.Now().Add(l.pace.beat)
 	l.all[s] = struct{}{}
 	if !l.sweeping {
@@ -53,10 +51,8 @@ func (l *sessions) begin(s *session, socket bool) (leave func(), ok bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.all, s)
-		if socket {
-			if l.sockets[token]--; l.sockets[token] == 0 {
-				delete(l.sockets, token)
-			}
+		if l.open[token]--; l.open[token] == 0 {
+			delete(l.open, token)
 		}
 		if len(l.all) == 0 {
 			select {
@@ -125,7 +121,7 @@ func (l *sessions) check() {
 	defer cancel()
 	now, err := l.Recheck(ctx, grants)
 	if err != nil {
-		if ctx.Err() == nil || l.Server.sockets.Err() == nil {
+		if l.Server.sockets.Err() == nil {
 			l.Log.Warn("whether tokens still stand could not be looked up; it is tried again", "err", err)
 		}
 		return

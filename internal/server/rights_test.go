@@ -58,8 +58,8 @@ func TestLesserRightEndsWhatItBegan(t *testing.T) {
 	}
 }
 
-// spec 5.2: a revoked token ends its sockets, and those of others go on.
-func TestRevokedTokenEndsItsSocketsAlone(t *testing.T) {
+// spec 5.2: a revoked token ends its sockets and streams, and those of others go on.
+func TestRevokedTokenEndsItsOwnAlone(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"sqlite", "postgres"} {
 		t.Run(name, func(t *testing.T) {
@@ -72,11 +72,21 @@ func TestRevokedTokenEndsItsSocketsAlone(t *testing.T) {
 			for _, c := range []*client{a, b} {
 				c.send(subscribeWith("1", follow, map[string]any{"m": l.merchant("alpha")}))
 			}
-			l.begun(1, 2)
+			body := quotedVars(follow, map[string]any{"m": l.merchant("alpha")})
+			ends, on := l.stream(t, gone, body, ""), l.stream(t, stays, body, "")
+			l.begun(1, 4)
 			must(l.db.RevokeToken(t.Context(), token))
 			a.expectClose(4403)
-			l.begun(1, 1)
+			ends.until("\n\n")
+			if got := ends.rest(); got != string(forbidden) {
+				t.Errorf("the stream ends with %q", got)
+			}
+			l.begun(1, 2)
 			l.report("alpha", "A")
+			on.until("\n\n")
+			if got := on.until("\n\n"); !strings.Contains(got, `"sku":"A"`) {
+				t.Errorf("the other stream goes on with %q", got)
+			}
 			if m := b.next(); m.Payload.Data["activity"]["sku"] != "A" {
 				t.Errorf("got %+v", m)
 			}
@@ -94,6 +104,32 @@ func TestSocketsOfOneTokenAreBounded(t *testing.T) {
 	more.send(`{"type":"connection_init","payload":{"Authorization":"Bearer good"}}`)
 	more.expectClose(1013)
 	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for { // until the server has noticed
+		c := r.dial(t, nil)
+		c.send(`{"type":"connection_init","payload":{"Authorization":"Bearer good"}}`)
+		if _, text, err := c.ReadMessage(); err == nil && string(text) == `{"type":"connection_ack"}` {
+			return
+		}
+	}
+}
+
+// A stream counts as a socket does, and is refused in words of HTTP.
+func TestStreamsOfOneTokenAreBounded(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(c *Config) { c.MaxSockets = 2 })
+	const query = "subscription { ticks(n: 1) }"
+	r.ready(t)
+	one := r.listen(t, query)
+	resp, body := r.do(t, "POST", "/graphql", quoted(query), signedIn, asJSON, events)
+	if resp.StatusCode != 429 || codeOf(t, body) != "TOO_MANY" || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("%s %s %s", resp.Status, resp.Header, body)
+	}
+	more := r.dial(t, nil)
+	more.send(`{"type":"connection_init","payload":{"Authorization":"Bearer good"}}`)
+	more.expectClose(1013)
+	if err := one.(io.Closer).Close(); err != nil {
 		t.Fatal(err)
 	}
 	for { // until the server has noticed

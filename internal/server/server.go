@@ -21,12 +21,13 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 )
 
 // Config of a Server. Schema, Authenticate, Ready and Log must be set.
 type Config struct {
-	Schema graphql.ExecutableSchema
+	Schema graph.API
 	// Authenticate finds who a secret belongs to. An unknown, expired or revoked one is a fault with code UNAUTHENTICATED.
 	Authenticate func(ctx context.Context, secret string) (*access.Viewer, error)
 	// Recheck finds who those are now that signed in before, nil for one who may no longer. It is asked every 2 s for all that
@@ -50,7 +51,7 @@ type Config struct {
 	MaxUpload int64
 	// Export opens what GET /export/{name} streams; nil is nothing.
 	Export OpenExport
-	// MaxSockets is how many sockets may be open with one token, on one server; 0 is 1000.
+	// MaxSockets is how many sockets and streams may be open with one token, on one server; 0 is 1000.
 	MaxSockets int
 	// Budget bounds what the documents of one token may cost in this process.
 	Budget Budget
@@ -116,7 +117,7 @@ func New(c Config) *Server {
 	s.sockets, s.cut = context.WithCancel(context.Background())
 	s.exec, s.metrics = newEngine(c), newMetrics(c.Metrics)
 	s.groups = &groups{Server: s, byKey: make(map[groupKey]*group)}
-	s.live = &sessions{Server: s, all: make(map[*session]struct{}), sockets: make(map[int64]int), empty: make(chan struct{}, 1)}
+	s.live = &sessions{Server: s, all: make(map[*session]struct{}), open: make(map[int64]int), empty: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/graphql", s.graphql)
 	if c.Export != nil {

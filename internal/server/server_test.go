@@ -20,6 +20,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"stockbridge/graph"
 	"stockbridge/internal/access"
 	"stockbridge/internal/fault"
 )
@@ -41,6 +42,12 @@ func (t toy) Schema() *ast.Schema { return t.schema }
 func (t toy) Complexity(context.Context, string, string, int, map[string]any) (int, bool) {
 	return 0, false
 }
+
+// Sharing is a state's: what a toy tells has no positions.
+func (t toy) Sharing(string) graph.Sharing { return graph.State }
+
+// Newest is asked by nobody.
+func (t toy) Newest(context.Context) (int64, error) { return 0, nil }
 
 // Exec answers the first field of the operation. ticks counts to n and then waits for the client to leave; with n < 0 it
 // ends at once.

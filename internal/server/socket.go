@@ -215,9 +215,9 @@ func (c *socket) init(m message) {
 	}
 	leave, ok := c.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, beat: c.beat, end: func() {
 		c.close(closeForbidden, "Forbidden: the token was revoked, has expired, or is for less than it was")
-	}}, true)
+	}})
 	if !ok {
-		c.close(websocket.CloseTryAgainLater, "too many sockets are open with this token: close some")
+		c.close(websocket.CloseTryAgainLater, "too many sockets and streams are open with this token: close some")
 		return
 	}
 	c.leave, c.secret = leave, secret

@@ -12,7 +12,6 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"stockbridge/graph"
-	"stockbridge/internal/access"
 	"stockbridge/internal/fault"
 )
 
@@ -25,7 +24,7 @@ type operation struct {
 	counts bool        // in the number of subscriptions; guarded by socket.mu
 	void   atomic.Bool // it has ended: what waits of it is not sent
 	quiet  atomic.Bool // nothing more is offered, for the socket is closing
-	member *member     // nil for one that is not shared; guarded by socket.mu
+	member *member     // nil for a query or mutation; guarded by socket.mu
 	ctx    context.Context
 }
 
@@ -65,7 +64,7 @@ func (c *socket) subscribe(m message) {
 	}
 }
 
-// run runs one operation and writes what comes of it. A subscription that is shared has not ended when this returns.
+// run runs one operation and writes what comes of it. A subscription that is in its group has not ended when this returns.
 func (c *socket) run(op *operation, params *graphql.RawParams) {
 	ctx, prepared, refused := c.exec.prepare(op.ctx, params)
 	if refused != nil {
@@ -86,36 +85,18 @@ func (c *socket) run(op *operation, params *graphql.RawParams) {
 			c.metrics.subscriptions.Dec()
 		}
 		c.mu.Unlock()
-		if m := c.memberOf(ctx, prepared); m != nil {
-			m.outlet = op
-			c.mu.Lock()
-			op.member = m
-			c.mu.Unlock()
-			c.follow(op, resumes(prepared))
-			return
-		}
+		m := c.memberOf(ctx, prepared)
+		m.outlet = op
+		c.mu.Lock()
+		op.member = m
+		c.mu.Unlock()
+		c.follow(op, resumes(prepared))
+		return
 	}
 	c.each(ctx, prepared, func() {}, func(resp *graphql.Response) error {
 		return op.put(&shared{text: append(encode(resp), '}')})
 	})
 	op.complete()
-}
-
-// memberOf is who may share a subscription, nil where nobody can.
-func (s *Server) memberOf(ctx context.Context, op *graphql.OperationContext) *member {
-	schema, ok := s.Schema.(interface {
-		Sharing(field string) graph.Sharing
-	})
-	viewer, err := access.From(ctx)
-	field := rootField(op.Operation.SelectionSet)
-	if !ok || err != nil || field == nil || schema.Sharing(field.Name) == graph.Alone {
-		return nil
-	}
-	key, ok := keyOf(viewer, op)
-	if !ok {
-		return nil
-	}
-	return &member{key: key, sharing: schema.Sharing(field.Name), viewer: viewer, op: op}
 }
 
 // follow brings a subscription into its group, catching up first where it is behind.

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql"
-
-	"stockbridge/graph"
 )
 
 // stateful is a toy whose subscriptions tell a state, the same to all who share it.
@@ -17,8 +15,6 @@ type stateful struct {
 	begun  chan struct{}
 	states chan int
 }
-
-func (stateful) Sharing(string) graph.Sharing { return graph.State }
 
 func (s stateful) Exec(context.Context) graphql.ResponseHandler {
 	s.begun <- struct{}{}

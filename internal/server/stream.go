@@ -3,8 +3,8 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -21,11 +21,18 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 	if err != nil {
 		panic(err) // signed in
 	}
+	ctx, revoke := context.WithCancelCause(ctx)
+	defer revoke(nil)
+	leave, ok := s.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, end: func() { revoke(errRevoked) }})
+	if !ok {
+		s.exec.release(ctx)
+		w.Header().Set("Retry-After", "10") // when one closes, nobody knows
+		refuse(w, http.StatusTooManyRequests, fault.TooMany, "too many sockets and streams are open with this token: close some")
+		return
+	}
+	defer leave()
 	s.metrics.subscriptions.Inc()
 	defer s.metrics.subscriptions.Dec()
-	revoked := make(chan struct{})
-	leave, _ := s.live.begin(&session{grant: access.Grant{Secret: secret, Viewer: viewer}, end: func() { close(revoked) }}, false)
-	defer leave()
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", eventStream+"; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy that collects events would hold them back
@@ -37,62 +44,14 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, secret strin
 		return control.Flush()
 	}
 
-	if m := s.memberOf(ctx, op); m != nil {
-		s.follow(ctx, m, send, revoked)
-		return
-	}
-
-	// The executor runs beside, so that signs of life go out while nothing happens.
-	ctx, cancel := context.WithCancel(ctx)
-	defer context.AfterFunc(s.streams, cancel)()
-	begun, responses := make(chan struct{}), make(chan []byte)
-	defer func() {
-		cancel()
-		for range responses { // until the executor has ended
-		}
-	}()
-	go func() {
-		defer close(responses)
-		begin := sync.OnceFunc(func() { close(begun) })
-		defer begin()
-		s.each(ctx, op, begin, func(resp *graphql.Response) error {
-			select {
-			case responses <- event(encode(resp)): // encoded here, for the executor uses the response's memory again
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	}()
-
-	life := time.NewTicker(s.pace.beat)
-	defer life.Stop()
-	<-begun // who has the head of the answer misses nothing that happens from then on
-	if err := send([]byte(":\n\n")); err != nil {
-		return
-	}
-	for {
-		var err error
-		select {
-		case text, more := <-responses:
-			if !more {
-				if ctx.Err() == nil {
-					_ = send(complete)
-				}
-				return
-			}
-			err = send(text)
-		case <-revoked:
-			_ = send(forbidden)
-			return
-		case <-life.C:
-			err = send([]byte(": still here\n\n"))
-		}
-		if err != nil {
-			return
-		}
+	s.follow(ctx, s.memberOf(ctx, op), send)
+	if errors.Is(context.Cause(ctx), errRevoked) {
+		_ = send(forbidden) // the client may be gone too
 	}
 }
+
+// errRevoked ends a stream whose bearer may no longer ask.
+var errRevoked = errors.New("the token no longer stands")
 
 var (
 	complete = []byte("event: complete\ndata:\n\n")

@@ -75,7 +75,7 @@ func (m *shared) event() []byte {
 }
 
 // follow streams a subscription that others may share: first, from where the client was, for itself alone, then in the group.
-func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error, revoked <-chan struct{}) {
+func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.streams, cancel)()
@@ -127,7 +127,7 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 		}
 		if joined {
 			begin(s.groups.joined(m))
-			if !s.take(ctx, out, send, revoked) {
+			if !s.take(ctx, out, send) {
 				return
 			}
 		}
@@ -136,10 +136,13 @@ func (s *Server) follow(ctx context.Context, m *member, send func([]byte) error,
 }
 
 // take sends what the group hands out; true when the stream fell behind.
-func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) error, revoked <-chan struct{}) (late bool) {
+func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) error) (late bool) {
 	life := time.NewTicker(s.pace.beat)
 	defer life.Stop()
 	for {
+		if ctx.Err() != nil { // also when there is more to send
+			return false
+		}
 		text, late, done := out.take()
 		if done {
 			text = append(text, complete...)
@@ -156,9 +159,6 @@ func (s *Server) take(ctx context.Context, out *streamed, send func([]byte) erro
 			if send([]byte(": still here\n\n")) != nil {
 				return false
 			}
-		case <-revoked:
-			_ = send(forbidden) // the client may be gone too
-			return false
 		case <-ctx.Done():
 			return false
 		}

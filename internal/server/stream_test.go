@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stockbridge/ent/schema/enum"
 )
 
 // listen opens a stream of server-sent events.
@@ -41,9 +43,9 @@ func TestEventStream(t *testing.T) {
 	}
 	ended := r.listen(t, "subscription { ticks(n: -1) }")
 	read(ended, ":\n\nevent: complete\ndata:\n\n")
-	live := r.listen(t, "subscription { ticks(n: 1000) }")
+	live := r.listen(t, "subscription { ticks(n: 100) }") // fewer than may wait for a client, so that none is passed over
 	read(live, ":\n\n")
-	for n := range 1000 {
+	for n := range 100 {
 		read(live, fmt.Sprintf("event: next\ndata: {\"data\":{\"ticks\":%d}}\n\n", n+1))
 	}
 
@@ -71,4 +73,56 @@ func TestRevokedTokenEndsStreams(t *testing.T) {
 	if text, err := io.ReadAll(live); err != nil || !strings.Contains(string(text), `{"ticks":1}`) || strings.Contains(string(text), "complete") {
 		t.Errorf("%q %v", text, err)
 	}
+}
+
+// held is a response whose writing can be held: until release is closed, nothing after the first so many writes goes on.
+type held struct {
+	head    http.Header
+	free    int           // writes that are not held
+	waits   chan struct{} // closed when one is held
+	release chan struct{}
+	body    strings.Builder
+}
+
+func (h *held) Header() http.Header { return h.head }
+func (h *held) WriteHeader(int)     {}
+func (h *held) Flush()              {}
+
+func (h *held) Write(b []byte) (int, error) {
+	if h.free--; h.free == -1 {
+		close(h.waits)
+	}
+	if h.free < 0 {
+		<-h.release
+	}
+	return h.body.Write(b)
+}
+
+// spec 5.2: a revoked token ends a stream also while it catches up and its client takes its time.
+func TestRevokedTokenEndsCatchingUp(t *testing.T) {
+	eachLive(t, func(t *testing.T, l *live) {
+		secret, token := l.token(enum.Partner, "alpha")
+		all := quotedVars(follow, map[string]any{"m": l.merchant("alpha")})
+		begin := l.stream(t, secret, all, "").until("\n\n")
+		for i := range 100 {
+			l.report("alpha", fmt.Sprintf("S%02d", i))
+		}
+		req := must(http.NewRequestWithContext(t.Context(), "POST", "/graphql", strings.NewReader(all)))
+		req.Header = http.Header{"Authorization": {"Bearer " + secret}, "Content-Type": {"application/json"}, "Accept": {"text/event-stream"}}
+		req.Header.Set(lastEventID, strings.TrimSpace(strings.TrimPrefix(begin, "id: ")))
+		w := &held{head: http.Header{}, free: 3, waits: make(chan struct{}), release: make(chan struct{})}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			l.ServeHTTP(w, req)
+		}()
+		<-w.waits
+		must(l.db.RevokeToken(t.Context(), token))
+		l.live.check()
+		close(w.release)
+		<-done
+		if got := w.body.String(); strings.Count(got, `"sku":"S`) != 3 || !strings.HasSuffix(got, string(forbidden)) {
+			t.Errorf("the head, three events and the end are due, got %s", got)
+		}
+	})
 }
