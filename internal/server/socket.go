@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -257,10 +259,7 @@ func (c *socket) send(m message) {
 func (c *socket) stop() {
 	c.mu.Lock()
 	c.over = true
-	all := make([]*operation, 0, len(c.running))
-	for _, op := range c.running {
-		all = append(all, op)
-	}
+	all := slices.Collect(maps.Values(c.running))
 	c.mu.Unlock()
 	c.cancel()
 	c.work.Wait()
@@ -269,22 +268,25 @@ func (c *socket) stop() {
 	}
 }
 
-// drain closes the socket of a server that stops, after what was handed out. A ping before the close tells where each
-// subscription is, and the close's reason where the one is that is least far.
+// drain closes the socket of a server that stops, after what was handed out; queries and mutations are let finish. A ping
+// before the close tells where each subscription is, and the close's reason where the one is that is least far.
 func (c *socket) drain() {
 	c.mu.Lock()
 	closing := c.closing
 	c.over = true
-	all := make([]*operation, 0, len(c.running))
 	for _, op := range c.running {
-		all = append(all, op)
+		if op.counts {
+			op.cancel()
+		}
 	}
 	c.mu.Unlock()
 	if closing {
 		return
 	}
-	c.cancel()
-	c.work.Wait()
+	c.work.Wait() // at most MaxTime, or until the socket is cut off
+	c.mu.Lock()
+	all := slices.Collect(maps.Values(c.running))
+	c.mu.Unlock()
 	cursors := make(map[string]string)
 	only := ""
 	for _, op := range all {

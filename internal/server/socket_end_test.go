@@ -1,0 +1,97 @@
+package server
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/gorilla/websocket"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// held is a toy whose operations wait for the test: touch until it is let go, and each document before it is checked.
+type held struct {
+	toy
+	check   atomic.Pointer[func()] // called before a document is checked; nil is nothing
+	touched chan struct{}          // closed when touch runs
+	goOn    chan struct{}          // touch ends when it is closed
+	ended   chan struct{}          // has one for each subscription that was ended
+}
+
+func hold() *held {
+	return &held{toy: newToy(), touched: make(chan struct{}), goOn: make(chan struct{}), ended: make(chan struct{}, maxOperations)}
+}
+
+func (h *held) Schema() *ast.Schema {
+	if check := h.check.Load(); check != nil {
+		(*check)()
+	}
+	return h.toy.Schema()
+}
+
+func (h *held) Exec(ctx context.Context) graphql.ResponseHandler {
+	switch graphql.GetOperationContext(ctx).Operation.SelectionSet[0].(*ast.Field).Name {
+	case "touch":
+		close(h.touched)
+		select {
+		case <-h.goOn:
+		case <-ctx.Done():
+			return graphql.OneShot(graphql.ErrorResponse(ctx, "%v", ctx.Err()))
+		}
+	case "ticks":
+		context.AfterFunc(ctx, func() { h.ended <- struct{}{} })
+	}
+	return h.toy.Exec(ctx)
+}
+
+// A server that stops ends subscriptions and lets a mutation finish: what it did is told, and then the socket is closed.
+func TestShutdownLetsMutationOfSocketFinish(t *testing.T) {
+	t.Parallel()
+	h := hold()
+	r := start(t, func(c *Config) { c.Schema = h })
+	c := r.ready(t)
+	c.send(subscribe("1", "subscription { ticks(n: 1) }"))
+	c.expect(`{"id":"1","type":"next","payload":{"data":{"ticks":1}}}`)
+	c.send(subscribe("2", "mutation { touch }"))
+	<-h.touched
+	done := make(chan error, 1)
+	go func() { done <- r.Shutdown(context.Background()) }()
+	<-h.ended // what the stop ends, it has
+	close(h.goOn)
+	c.expect(`{"id":"2","type":"next","payload":{"data":{"touch":"ada"}}}`)
+	c.expect(`{"id":"2","type":"complete"}`)
+	c.expectClose(websocket.CloseGoingAway)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// A subscription that is still being checked when the server stops holds nothing up.
+func TestShutdownEndsSubscriptionThatIsBeingChecked(t *testing.T) {
+	t.Parallel()
+	h := hold()
+	r := start(t, func(c *Config) { c.Schema = h })
+	c := r.ready(t)
+	c.send(subscribe("0", "subscription { ticks(n: 1) }"))
+	c.expect(`{"id":"0","type":"next","payload":{"data":{"ticks":1}}}`)
+	c.send(subscribe("1", "mutation { touch }"))
+	<-h.touched
+	checking, goOn := make(chan struct{}), make(chan struct{})
+	h.check.Store(new(func() { close(checking); <-goOn }))
+	c.send(subscribe("2", "subscription { ticks(n: 0) }"))
+	<-checking
+	h.check.Store(nil)
+	done := make(chan error, 1)
+	go func() { done <- r.Shutdown(context.Background()) }()
+	<-h.ended // of the first: the stop has come to this socket
+	close(goOn)
+	<-h.ended
+	close(h.goOn)
+	c.expect(`{"id":"1","type":"next","payload":{"data":{"touch":"ada"}}}`)
+	c.expect(`{"id":"1","type":"complete"}`)
+	c.expectClose(websocket.CloseGoingAway)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
