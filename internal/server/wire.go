@@ -187,7 +187,7 @@ func (w *wire) flush() {
 		w.mu.Unlock()
 		n, err := w.try(*buf)
 		w.mu.Lock()
-		if err == nil && n < len(*buf) {
+		if err == nil && w.err == nil && n < len(*buf) { // nothing is begun after Close: it is waited for
 			w.writing.Go(func() { w.drain(buf, n) })
 			return
 		}

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -12,7 +14,23 @@ type scripted struct {
 	net.Conn
 	deadline func(time.Time) // called by SetWriteDeadline
 	write    func([]byte)    // called by Write
+	try      func()          // called by a write that does not wait, and takes nothing
 }
+
+func (s *scripted) SyscallConn() (syscall.RawConn, error) {
+	if s.try == nil {
+		return nil, errors.ErrUnsupported
+	}
+	return scriptedTry{s}, nil
+}
+
+type scriptedTry struct{ *scripted }
+
+func (s scriptedTry) Write(func(uintptr) bool) error { s.try(); return nil }
+
+func (s scriptedTry) Control(func(uintptr)) error { return nil }
+
+func (s scriptedTry) Read(func(uintptr) bool) error { return nil }
 
 func (s *scripted) SetWriteDeadline(t time.Time) error { s.deadline(t); return nil }
 
@@ -70,4 +88,21 @@ func TestEveryWriteHasItsDeadline(t *testing.T) {
 	if writes != 2 || !until.IsZero() {
 		t.Errorf("%d writes, and the last leaves the deadline %v", writes, until)
 	}
+}
+
+// Whoever closes a wire waits for its writers: none begins afterwards, not even for what was only half sent.
+func TestNothingIsWrittenAfterClose(t *testing.T) {
+	t.Parallel()
+	var w *wire
+	w = newWire(&scripted{
+		deadline: func(time.Time) {},
+		write:    func(b []byte) { t.Errorf("%q is written after Close", b) },
+		try: func() {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		},
+	}, &sync.Pool{})
+	_ = w.put(t.Context(), textFrame([]byte("late"))) // whether it is noticed here does not matter
+	w.writing.Wait()
 }
