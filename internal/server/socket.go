@@ -162,7 +162,7 @@ func (c *socket) serve() {
 		}
 		switch m.Type {
 		case "connection_init":
-			timer.Stop()
+			timer.Stop() // looking the token up has its own
 			c.init(m)
 		case "ping":
 			c.send(message{Type: "pong", Payload: m.Payload})
@@ -192,12 +192,11 @@ func (c *socket) init(m message) {
 		c.close(closeInvalid, "Invalid message: the payload of connection_init is not an object")
 		return
 	}
-	ctx, secret, err := c.ctx, c.secret, error(nil)
-	for name, value := range payload {
-		if strings.EqualFold(name, "Authorization") {
-			text, _ := value.(string) // what is no text is no bearer
-			ctx, secret, err = c.signIn(c.ctx, []string{text})
-		}
+	signed, secret, err := c.ctx, c.secret, error(nil)
+	if given := authorizations(payload); len(given) > 0 {
+		look, cancel := context.WithTimeout(c.ctx, c.pace.init) // of which the socket's context holds nothing
+		signed, secret, err = c.signIn(look, given)
+		cancel()
 	}
 	switch {
 	case err != nil && fault.CodeOf(err) != fault.Unauthenticated:
@@ -211,7 +210,7 @@ func (c *socket) init(m message) {
 		c.close(closeForbidden, `Forbidden: send {"Authorization": "Bearer <token>"} as payload of connection_init`)
 		return
 	}
-	viewer, err := access.From(ctx)
+	viewer, err := access.From(signed)
 	if err != nil {
 		panic(err) // signed in
 	}
@@ -224,9 +223,25 @@ func (c *socket) init(m message) {
 	}
 	c.leave, c.secret = leave, secret
 	c.mu.Lock()
-	c.ctx, c.acked, c.heard = ctx, true, time.Now()
+	c.ctx, c.acked, c.heard = access.With(c.ctx, viewer), true, time.Now()
 	c.mu.Unlock()
 	c.send(message{Type: "connection_ack"})
+}
+
+// authorizations are the payload's: the one under the name as it is documented, else those in any case, of which two are
+// refused by whoever reads them.
+func authorizations(payload map[string]any) (all []string) {
+	const documented = "Authorization"
+	for name, value := range payload {
+		text, _ := value.(string) // what is no text is no bearer
+		if name == documented {
+			return []string{text}
+		}
+		if strings.EqualFold(name, documented) {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // beat gives a sign of life; who does not answer is dropped by reading. A socket that nothing was asked of for long is closed.
