@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -150,6 +152,7 @@ func (c *socket) serve() {
 	for {
 		kind, data, err := c.conn.ReadMessage()
 		if err != nil {
+			c.discard(err)
 			return
 		}
 		if c.extend(); c.isClosing() {
@@ -333,6 +336,16 @@ func (c *socket) drain() {
 // close says why and ends the operations; the reader goes on until the client has answered, so that the close frame is
 // not lost to a reset.
 func (c *socket) close(code int, reason string) {
+	for len(reason) > 123 { // what fits a control frame
+		_, size := utf8.DecodeLastRuneInString(reason)
+		reason = reason[:len(reason)-size]
+	}
+	c.last(frame{opcode: websocket.CloseMessage, head: websocket.FormatCloseMessage(code, reason)}, func() {})
+}
+
+// last ends the operations and sends what is queued, at last f. Then the client has closeWait to answer, and sent is called.
+// It does nothing on a socket that is closing.
+func (c *socket) last(f frame, sent func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
@@ -340,16 +353,30 @@ func (c *socket) close(code int, reason string) {
 	}
 	c.closing, c.over = true, true
 	c.cancel()
-	for len(reason) > 123 { // what fits a control frame
-		_, size := utf8.DecodeLastRuneInString(reason)
-		reason = reason[:len(reason)-size]
-	}
 	for _, op := range c.running {
 		op.quiet.Store(true)
 	}
-	c.wire.last(frame{opcode: websocket.CloseMessage, head: websocket.FormatCloseMessage(code, reason)}, func() {
+	c.wire.last(f, func() {
 		_ = c.conn.SetReadDeadline(time.Now().Add(closeWait)) // it may be gone already
+		sent()
 	})
+}
+
+// discard is for reading that failed. Where the client sent what is too large or no WebSocket frame, gorilla/websocket has
+// written the close that says so; a connection that is closed with something unread is reset, and the client may never
+// read it. So what comes is read until the client goes away, or its time is up.
+func (c *socket) discard(err error) {
+	var closed *websocket.CloseError
+	var broken net.Error
+	if errors.As(err, &closed) || errors.As(err, &broken) {
+		return // nobody sends any more
+	}
+	c.last(frame{}, func() {
+		if half, ok := c.wire.Conn.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite() // it may be gone already
+		}
+	})
+	_, _ = io.Copy(io.Discard, c.wire.Conn) // it ends with an error: that the time is up
 }
 
 func (c *socket) isClosing() bool {

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -93,5 +95,32 @@ func TestShutdownEndsSubscriptionThatIsBeingChecked(t *testing.T) {
 	c.expectClose(websocket.CloseGoingAway)
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// Who sends too much, or what is no WebSocket frame, is told so, and not cut off in the middle of it.
+func TestWrongFrameIsAnswered(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	much := strings.Repeat(" ", 4<<20)
+	for name, tc := range map[string]struct {
+		send func(*client) error
+		code int
+	}{
+		"too large":  {func(c *client) error { return c.WriteMessage(websocket.TextMessage, []byte(much)) }, websocket.CloseMessageTooBig},
+		"not masked": {func(c *client) error { _, err := io.WriteString(c.NetConn(), "\x81\x01"+much); return err }, websocket.CloseProtocolError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := r.ready(t)
+			c.send(subscribe("1", "subscription { ticks(n: 0) }"))
+			if err := tc.send(c); err != nil {
+				t.Fatal(err)
+			}
+			c.expectClose(tc.code)
+			if rest, err := io.ReadAll(c.NetConn()); err != nil || len(rest) > 0 { // and then the server sends no more
+				t.Errorf("after the close: %q %v", rest, err)
+			}
+		})
 	}
 }
