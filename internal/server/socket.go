@@ -131,8 +131,10 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 func (c *socket) serve() {
 	defer func() {
 		c.leave()
+		// Nothing is left to be lost: our own close has had its time, and a client that sends no more, with a close or without,
+		// gets no answers. Before stop, for who refuses an operation waits for a place in the queue.
+		_ = c.wire.Close()
 		c.stop()
-		_ = c.wire.Close() // nothing is left to be lost; a write that waits for the client ends
 		c.wire.writing.Wait()
 		c.Log.LogAttrs(c.ctx, slog.LevelDebug, "socket closed", slog.String("viewer", requestOf(c.ctx).viewer), slog.Duration("took", time.Since(c.begun)))
 	}()

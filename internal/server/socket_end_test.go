@@ -2,10 +2,13 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/gorilla/websocket"
@@ -19,6 +22,7 @@ type held struct {
 	touched chan struct{}          // closed when touch runs
 	goOn    chan struct{}          // touch ends when it is closed
 	ended   chan struct{}          // has one for each subscription that was ended
+	large   []byte                 // what who is answered with; nil is what the toy says
 }
 
 func hold() *held {
@@ -40,6 +44,10 @@ func (h *held) Exec(ctx context.Context) graphql.ResponseHandler {
 		case <-h.goOn:
 		case <-ctx.Done():
 			return graphql.OneShot(graphql.ErrorResponse(ctx, "%v", ctx.Err()))
+		}
+	case "who":
+		if h.large != nil {
+			return graphql.OneShot(&graphql.Response{Data: h.large})
 		}
 	case "ticks":
 		context.AfterFunc(ctx, func() { h.ended <- struct{}{} })
@@ -122,5 +130,40 @@ func TestWrongFrameIsAnswered(t *testing.T) {
 				t.Errorf("after the close: %q %v", rest, err)
 			}
 		})
+	}
+}
+
+// A client that went away without reading what it asked for holds nothing up, whatever waits for a place in its queue.
+func TestDeadSocketIsLetGo(t *testing.T) {
+	t.Parallel()
+	h := hold()
+	h.large = fmt.Appendf(nil, `{"who":%q}`, strings.Repeat("x", 32<<20)) // more than the system takes for a client that does not read
+	r := start(t, func(c *Config) { c.Schema = h })
+	c := r.ready(t)
+	c.send(subscribe("1", "{ who }"))
+	conn := c.NetConn().(*net.TCPConn)
+	if _, err := io.ReadFull(conn, make([]byte, 100)); err != nil { // it is on its way
+		t.Fatal(err)
+	}
+	checked := make(chan struct{}, 8*maxQueued)
+	h.check.Store(new(func() { checked <- struct{}{} }))
+	for i := range 2 * maxQueued {
+		c.send(subscribe(fmt.Sprint("bad ", i), "{ whom }"))
+		<-checked // few at once, so that none is one too many
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for len(r.live.list()) > 0 { // until the server has noticed
+		select {
+		case <-time.After(time.Millisecond):
+		case <-t.Context().Done():
+			return
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), writeWait/2)
+	defer cancel()
+	if err := r.Shutdown(ctx); err != nil {
+		t.Error(err)
 	}
 }
