@@ -4,9 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -127,8 +131,10 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 func (c *socket) serve() {
 	defer func() {
 		c.leave()
+		// Nothing is left to be lost: our own close has had its time, and a client that sends no more, with a close or without,
+		// gets no answers. Before stop, for who refuses an operation waits for a place in the queue.
+		_ = c.wire.Close()
 		c.stop()
-		_ = c.wire.Close() // nothing is left to be lost; a write that waits for the client ends
 		c.wire.writing.Wait()
 		c.Log.LogAttrs(c.ctx, slog.LevelDebug, "socket closed", slog.String("viewer", requestOf(c.ctx).viewer), slog.Duration("took", time.Since(c.begun)))
 	}()
@@ -148,6 +154,7 @@ func (c *socket) serve() {
 	for {
 		kind, data, err := c.conn.ReadMessage()
 		if err != nil {
+			c.discard(err)
 			return
 		}
 		if c.extend(); c.isClosing() {
@@ -160,7 +167,7 @@ func (c *socket) serve() {
 		}
 		switch m.Type {
 		case "connection_init":
-			timer.Stop()
+			timer.Stop() // looking the token up has its own
 			c.init(m)
 		case "ping":
 			c.send(message{Type: "pong", Payload: m.Payload})
@@ -190,12 +197,11 @@ func (c *socket) init(m message) {
 		c.close(closeInvalid, "Invalid message: the payload of connection_init is not an object")
 		return
 	}
-	ctx, secret, err := c.ctx, c.secret, error(nil)
-	for name, value := range payload {
-		if strings.EqualFold(name, "Authorization") {
-			text, _ := value.(string) // what is no text is no bearer
-			ctx, secret, err = c.signIn(c.ctx, []string{text})
-		}
+	signed, secret, err := c.ctx, c.secret, error(nil)
+	if given := authorizations(payload); len(given) > 0 {
+		look, cancel := context.WithTimeout(c.ctx, c.pace.init) // of which the socket's context holds nothing
+		signed, secret, err = c.signIn(look, given)
+		cancel()
 	}
 	switch {
 	case err != nil && fault.CodeOf(err) != fault.Unauthenticated:
@@ -209,7 +215,7 @@ func (c *socket) init(m message) {
 		c.close(closeForbidden, `Forbidden: send {"Authorization": "Bearer <token>"} as payload of connection_init`)
 		return
 	}
-	viewer, err := access.From(ctx)
+	viewer, err := access.From(signed)
 	if err != nil {
 		panic(err) // signed in
 	}
@@ -222,9 +228,25 @@ func (c *socket) init(m message) {
 	}
 	c.leave, c.secret = leave, secret
 	c.mu.Lock()
-	c.ctx, c.acked, c.heard = ctx, true, time.Now()
+	c.ctx, c.acked, c.heard = access.With(c.ctx, viewer), true, time.Now()
 	c.mu.Unlock()
 	c.send(message{Type: "connection_ack"})
+}
+
+// authorizations are the payload's: the one under the name as it is documented, else those in any case, of which two are
+// refused by whoever reads them.
+func authorizations(payload map[string]any) (all []string) {
+	const documented = "Authorization"
+	for name, value := range payload {
+		text, _ := value.(string) // what is no text is no bearer
+		if name == documented {
+			return []string{text}
+		}
+		if strings.EqualFold(name, documented) {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // beat gives a sign of life; who does not answer is dropped by reading. A socket that nothing was asked of for long is closed.
@@ -257,10 +279,7 @@ func (c *socket) send(m message) {
 func (c *socket) stop() {
 	c.mu.Lock()
 	c.over = true
-	all := make([]*operation, 0, len(c.running))
-	for _, op := range c.running {
-		all = append(all, op)
-	}
+	all := slices.Collect(maps.Values(c.running))
 	c.mu.Unlock()
 	c.cancel()
 	c.work.Wait()
@@ -269,22 +288,25 @@ func (c *socket) stop() {
 	}
 }
 
-// drain closes the socket of a server that stops, after what was handed out. A ping before the close tells where each
-// subscription is, and the close's reason where the one is that is least far.
+// drain closes the socket of a server that stops, after what was handed out; queries and mutations are let finish. A ping
+// before the close tells where each subscription is, and the close's reason where the one is that is least far.
 func (c *socket) drain() {
 	c.mu.Lock()
 	closing := c.closing
 	c.over = true
-	all := make([]*operation, 0, len(c.running))
 	for _, op := range c.running {
-		all = append(all, op)
+		if op.counts {
+			op.cancel()
+		}
 	}
 	c.mu.Unlock()
 	if closing {
 		return
 	}
-	c.cancel()
-	c.work.Wait()
+	c.work.Wait() // at most MaxTime, or until the socket is cut off
+	c.mu.Lock()
+	all := slices.Collect(maps.Values(c.running))
+	c.mu.Unlock()
 	cursors := make(map[string]string)
 	only := ""
 	for _, op := range all {
@@ -316,6 +338,16 @@ func (c *socket) drain() {
 // close says why and ends the operations; the reader goes on until the client has answered, so that the close frame is
 // not lost to a reset.
 func (c *socket) close(code int, reason string) {
+	for len(reason) > 123 { // what fits a control frame
+		_, size := utf8.DecodeLastRuneInString(reason)
+		reason = reason[:len(reason)-size]
+	}
+	c.last(frame{opcode: websocket.CloseMessage, head: websocket.FormatCloseMessage(code, reason)}, func() {})
+}
+
+// last ends the operations and sends what is queued, at last f. Then the client has closeWait to answer, and sent is called.
+// It does nothing on a socket that is closing.
+func (c *socket) last(f frame, sent func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
@@ -323,16 +355,30 @@ func (c *socket) close(code int, reason string) {
 	}
 	c.closing, c.over = true, true
 	c.cancel()
-	for len(reason) > 123 { // what fits a control frame
-		_, size := utf8.DecodeLastRuneInString(reason)
-		reason = reason[:len(reason)-size]
-	}
 	for _, op := range c.running {
 		op.quiet.Store(true)
 	}
-	c.wire.last(frame{opcode: websocket.CloseMessage, head: websocket.FormatCloseMessage(code, reason)}, func() {
+	c.wire.last(f, func() {
 		_ = c.conn.SetReadDeadline(time.Now().Add(closeWait)) // it may be gone already
+		sent()
 	})
+}
+
+// discard is for reading that failed. Where the client sent what is too large or no WebSocket frame, gorilla/websocket has
+// written the close that says so; a connection that is closed with something unread is reset, and the client may never
+// read it. So what comes is read until the client goes away, or its time is up.
+func (c *socket) discard(err error) {
+	var closed *websocket.CloseError
+	var broken net.Error
+	if errors.As(err, &closed) || errors.As(err, &broken) {
+		return // nobody sends any more
+	}
+	c.last(frame{}, func() {
+		if half, ok := c.wire.Conn.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite() // it may be gone already
+		}
+	})
+	_, _ = io.Copy(io.Discard, c.wire.Conn) // it ends with an error: that the time is up
 }
 
 func (c *socket) isClosing() bool {

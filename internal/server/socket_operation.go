@@ -84,6 +84,9 @@ func (c *socket) run(op *operation, params *graphql.RawParams) {
 		if op.counts = c.running[op.id] == op; !op.counts {
 			c.metrics.subscriptions.Dec()
 		}
+		if c.over { // a server that stops ends subscriptions, and did not know yet that this is one
+			op.cancel()
+		}
 		c.mu.Unlock()
 		m := c.memberOf(ctx, prepared)
 		m.outlet = op

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"stockbridge/internal/access"
 )
 
 // client of graphql-transport-ws.
@@ -135,6 +137,36 @@ func TestSocketTakesTokenOfUpgrade(t *testing.T) {
 	c.expect(`{"id":"1","type":"next","payload":{"data":{"who":"ada"}}}`)
 }
 
+// A payload that has a token under several names means the documented one.
+func TestSocketTakesTokenOfDocumentedName(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	for range 20 { // objects have no order
+		c := r.dial(t, nil)
+		c.send(`{"type":"connection_init","payload":{"authorization":"Bearer bad","Authorization":"Bearer good","AUTHORIZATION":"Bearer bad"}}`)
+		c.expect(`{"type":"connection_ack"}`)
+	}
+}
+
+// A token that cannot be looked up in time ends the socket; that time bounds nothing of what is asked afterwards.
+func TestSocketSignInIsBounded(t *testing.T) {
+	t.Parallel()
+	looked := make(chan context.Context, 1)
+	r := start(t, func(c *Config) {
+		c.Authenticate = func(ctx context.Context, _ string) (*access.Viewer, error) {
+			looked <- ctx
+			if _, bounded := ctx.Deadline(); !bounded {
+				return nil, errors.New("this may take for ever")
+			}
+			return &access.Viewer{Name: "ada"}, nil
+		}
+	})
+	c := r.ready(t)
+	<-(<-looked).Done() // the look-up is over
+	c.send(subscribe("1", "subscription { ticks(n: 1) }"))
+	c.expect(`{"id":"1","type":"next","payload":{"data":{"ticks":1}}}`)
+}
+
 // The close codes are those of the protocol.
 func TestSocketCloseCodes(t *testing.T) {
 	t.Parallel()
@@ -148,6 +180,7 @@ func TestSocketCloseCodes(t *testing.T) {
 		"bad token":          {[]string{`{"type":"connection_init","payload":{"Authorization":"Bearer bad"}}`}, 4403},
 		"bad scheme":         {[]string{`{"type":"connection_init","payload":{"authorization":"good"}}`}, 4403},
 		"token is no text":   {[]string{`{"type":"connection_init","payload":{"Authorization":7}}`}, 4403},
+		"two tokens":         {[]string{`{"type":"connection_init","payload":{"AUTHORIZATION":"Bearer good","authorization":"Bearer good"}}`}, 4403},
 		"database away":      {[]string{`{"type":"connection_init","payload":{"Authorization":"Bearer unlucky"}}`}, 1013},
 		"payload no object":  {[]string{`{"type":"connection_init","payload":"x"}`}, 4400},
 		"too early":          {[]string{subscribe("1", "{ who }")}, 4401},

@@ -187,7 +187,7 @@ func (w *wire) flush() {
 		w.mu.Unlock()
 		n, err := w.try(*buf)
 		w.mu.Lock()
-		if err == nil && n < len(*buf) {
+		if err == nil && w.err == nil && n < len(*buf) { // nothing is begun after Close: it is waited for
 			w.writing.Go(func() { w.drain(buf, n) })
 			return
 		}
@@ -207,13 +207,12 @@ func (w *wire) drain(buf *[]byte, sent int) {
 		if w.err == nil {
 			buf = w.take()
 		}
-		if buf == nil {
+		if buf == nil { // the queue is empty, so whoever adds to it next finds nobody busy, and sends
+			_ = w.Conn.SetWriteDeadline(time.Time{}) // before another writer sets its own
 			w.busy = false
 		}
 		w.mu.Unlock()
 	}
-	_ = w.Conn.SetWriteDeadline(time.Time{})
-	w.flush()
 }
 
 // take moves what is queued into a buffer, nil when there is nothing. w.mu is held.
