@@ -57,17 +57,13 @@ func (t *tide) near(newest int64) bool {
 // spread is a schema that counts who executes its subscriptions.
 type spread struct{ groups, resumed, lagged atomic.Int64 }
 
-type counted struct {
-	graphql.ExecutableSchema
+type spreading struct {
+	graph.API
 	*spread
 }
 
-func (c counted) Sharing(field string) graph.Sharing {
-	return c.ExecutableSchema.(interface{ Sharing(string) graph.Sharing }).Sharing(field)
-}
-
 // Exec counts. A subscription that began with what came from then on is executed for one alone only when it fell behind.
-func (c counted) Exec(ctx context.Context) graphql.ResponseHandler {
+func (c spreading) Exec(ctx context.Context) graphql.ResponseHandler {
 	if op := graphql.GetOperationContext(ctx); op.Operation.Operation == ast.Subscription {
 		switch who := must(access.From(ctx)); {
 		case who.Name != "bearer":
@@ -78,5 +74,5 @@ func (c counted) Exec(ctx context.Context) graphql.ResponseHandler {
 			c.lagged.Add(1)
 		}
 	}
-	return c.ExecutableSchema.Exec(ctx)
+	return c.API.Exec(ctx)
 }

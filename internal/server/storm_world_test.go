@@ -84,7 +84,7 @@ func (s *storm) open() (stop func()) {
 	}
 	s.t.Cleanup(stop)
 	l.listen(func(c *Config) {
-		c.Schema = counted{graph.New(graph.Config{Reader: access.Scope(l.db.Reader()), DB: l.db, Pipeline: work, Feed: l.feed, Log: log}), &s.spread}
+		c.Schema = spreading{graph.New(graph.Config{Reader: access.Scope(l.db.Reader()), DB: l.db, Pipeline: work, Feed: l.feed, Log: log}), &s.spread}
 	}, narrow{must(net.Listen("tcp", "127.0.0.1:0"))})
 	context.AfterFunc(l.streams, s.ring) // who stands still goes on
 	s.servers = append(s.servers, l)

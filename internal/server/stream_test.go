@@ -75,8 +75,8 @@ func TestRevokedTokenEndsStreams(t *testing.T) {
 	}
 }
 
-// held is a response whose writing can be held: until release is closed, nothing after the first so many writes goes on.
-type held struct {
+// heldResponse is a response whose writing can be held: until release is closed, nothing after the first so many writes goes on.
+type heldResponse struct {
 	head    http.Header
 	free    int           // writes that are not held
 	waits   chan struct{} // closed when one is held
@@ -84,11 +84,11 @@ type held struct {
 	body    strings.Builder
 }
 
-func (h *held) Header() http.Header { return h.head }
-func (h *held) WriteHeader(int)     {}
-func (h *held) Flush()              {}
+func (h *heldResponse) Header() http.Header { return h.head }
+func (h *heldResponse) WriteHeader(int)     {}
+func (h *heldResponse) Flush()              {}
 
-func (h *held) Write(b []byte) (int, error) {
+func (h *heldResponse) Write(b []byte) (int, error) {
 	if h.free--; h.free == -1 {
 		close(h.waits)
 	}
@@ -110,7 +110,7 @@ func TestRevokedTokenEndsCatchingUp(t *testing.T) {
 		req := must(http.NewRequestWithContext(t.Context(), "POST", "/graphql", strings.NewReader(all)))
 		req.Header = http.Header{"Authorization": {"Bearer " + secret}, "Content-Type": {"application/json"}, "Accept": {"text/event-stream"}}
 		req.Header.Set(lastEventID, strings.TrimSpace(strings.TrimPrefix(begin, "id: ")))
-		w := &held{head: http.Header{}, free: 3, waits: make(chan struct{}), release: make(chan struct{})}
+		w := &heldResponse{head: http.Header{}, free: 3, waits: make(chan struct{}), release: make(chan struct{})}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
