@@ -27,6 +27,8 @@ const (
 	plainJSON   = "application/json"
 	graphqlJSON = "application/graphql-response+json"
 	eventStream = "text/event-stream"
+
+	anyType, anyApplication = "*/*", "application/*" // what Accept may say
 )
 
 // graphql serves /graphql, however the client speaks: https://graphql.github.io/graphql-over-http, the distinct
@@ -202,8 +204,8 @@ func accept(headers []string) []string {
 	if strings.TrimSpace(header) == "" {
 		return []string{plainJSON}
 	}
-	quality := map[string]float64{}
-	var media []string
+	quality := map[string]float64{} // 0 is for what the client does not take
+	var named []string
 	for part := range strings.SplitSeq(header, ",") {
 		name, how, err := mime.ParseMediaType(strings.TrimSpace(part))
 		charset, stated := how["charset"]
@@ -217,15 +219,29 @@ func accept(headers []string) []string {
 			}
 		}
 		switch name {
-		case "*/*", "application/*":
-			name = plainJSON
-		case plainJSON, graphqlJSON, eventStream:
+		case anyType, anyApplication, plainJSON, graphqlJSON, eventStream:
 		default:
 			continue
 		}
-		if _, again := quality[name]; q > 0 && !again {
+		if _, again := quality[name]; !again {
 			quality[name] = q
-			media = append(media, name)
+			named = append(named, name)
+		}
+	}
+	isNamed := func(name string) bool { _, ok := quality[name]; return ok }
+	var media []string
+	for _, name := range named {
+		q, meant := quality[name], []string{name}
+		switch { // the more specific range decides (RFC 9110, 12.5.1); streams are for who asks for them by name
+		case name == anyType && isNamed(anyApplication):
+			continue
+		case name == anyType || name == anyApplication:
+			meant = slices.DeleteFunc([]string{plainJSON, graphqlJSON}, isNamed)
+		}
+		for _, name := range meant {
+			if quality[name] = q; q > 0 {
+				media = append(media, name)
+			}
 		}
 	}
 	slices.SortStableFunc(media, func(a, b string) int { return cmp.Compare(quality[b], quality[a]) })
