@@ -14,7 +14,32 @@ import (
 	"testing"
 
 	"stockbridge/ent/schema/enum"
+	"stockbridge/internal/database/dbtest"
 )
+
+// Where the server is that TestMain has clients connect to, in a process of their own.
+const (
+	crowdHost = "STOCKBRIDGE_TEST_CROWD_HOST"
+	benchURL  = "STOCKBRIDGE_TEST_BENCH_URL"
+)
+
+func TestMain(m *testing.M) {
+	run := func(clients func(string) error, server string) {
+		if err := clients(server); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	if host := os.Getenv(crowdHost); host != "" {
+		run(crowd, host)
+		return
+	}
+	if url := os.Getenv(benchURL); url != "" {
+		run(readers, url)
+		return
+	}
+	dbtest.Main(m)
+}
 
 // 10,000 sockets with an idle subscription each, of clients in another process: all get what happens, and what each holds of
 // heap and stacks is 30 KB at most.
@@ -46,8 +71,8 @@ func TestTenThousandIdleSockets(t *testing.T) {
 		return m.HeapAlloc + m.StackInuse
 	}
 	before := inUse()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrowdOfClients$") //nolint:gosec // this very program
-	cmd.Env = append(os.Environ(), "CROWD_HOST="+strings.TrimPrefix(l.url, "http://"), "CROWD_SIZE="+strconv.Itoa(n), "CROWD_SECRET="+secret,
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very program
+	cmd.Env = append(os.Environ(), crowdHost+"="+strings.TrimPrefix(l.url, "http://"), "CROWD_SIZE="+strconv.Itoa(n), "CROWD_SECRET="+secret,
 		"CROWD_SUBSCRIBE="+subscribeWith("1", follow, map[string]any{"m": l.merchant("alpha")}))
 	out := must(cmd.StdoutPipe())
 	in := must(cmd.StdinPipe())
@@ -75,13 +100,8 @@ func TestTenThousandIdleSockets(t *testing.T) {
 	}
 }
 
-// TestCrowdOfClients is the other process of TestTenThousandIdleSockets.
-func TestCrowdOfClients(t *testing.T) {
-	host := os.Getenv("CROWD_HOST")
-	if host == "" {
-		t.Log("nothing to do: TestTenThousandIdleSockets runs this in a process of its own")
-		return
-	}
+// crowd is the clients of TestTenThousandIdleSockets. They leave when standard input ends.
+func crowd(host string) error {
 	conns := make([]net.Conn, must(strconv.Atoi(os.Getenv("CROWD_SIZE"))))
 	upgrade := "GET /graphql HTTP/1.1\r\nHost: " + host + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " + subprotocol + "\r\n\r\n"
 	masked := func(text string) []byte { // with a mask of zeros
@@ -89,28 +109,35 @@ func TestCrowdOfClients(t *testing.T) {
 	}
 	messages := append(masked(`{"type":"connection_init","payload":{"Authorization":"Bearer `+os.Getenv("CROWD_SECRET")+`"}}`), masked(os.Getenv("CROWD_SUBSCRIBE"))...)
 	buf := make([]byte, 4<<10)
-	until := func(c net.Conn, end string) {
+	until := func(c net.Conn, end string) error {
 		var got []byte
 		for !strings.Contains(string(got), end) {
 			k, err := c.Read(buf)
 			if err != nil {
-				t.Fatalf("%q: %v", got, err)
+				return fmt.Errorf("%q: %w", got, err)
 			}
 			got = append(got, buf[:k]...)
 		}
+		return nil
 	}
 	for i := range conns {
 		conns[i] = must(net.Dial("tcp", host))
 		must(conns[i].Write([]byte(upgrade)))
-		until(conns[i], "\r\n\r\n")
+		if err := until(conns[i], "\r\n\r\n"); err != nil {
+			return err
+		}
 		must(conns[i].Write(messages))
-		until(conns[i], "connection_ack")
+		if err := until(conns[i], "connection_ack"); err != nil {
+			return err
+		}
 	}
 	fmt.Println("open")
 	for _, c := range conns {
-		until(c, `"sku":"A"`)
+		if err := until(c, `"sku":"A"`); err != nil {
+			return err
+		}
 	}
 	fmt.Println("told")
-	_, _ = io.ReadAll(os.Stdin) // until all is measured
-	os.Exit(0)                  // no test's own words
+	_, err := io.ReadAll(os.Stdin) // until all is measured
+	return err
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"stockbridge/graph"
-	"stockbridge/internal/access"
 )
 
 // Bounds of what a group keeps for members that come, or come back, a little late.
@@ -24,58 +23,6 @@ const (
 	pendingMessages = maxQueued / 2
 	pendingBytes    = maxQueuedBytes / 2
 )
-
-// shared is one response, encoded once for all who get it.
-type shared struct {
-	at     int64  // its position; in a State, its number
-	cursor string // to go on after it; "" is none
-	text   []byte // and the brace that closes a message of graphql-transport-ws around it
-	end    bool   // there is nothing after the one before this
-}
-
-// json is the response alone.
-func (m *shared) json() []byte { return m.text[:len(m.text)-1] }
-
-// outlet is where a member's messages go. Its methods do not wait, and are called one at a time.
-type outlet interface {
-	offer(*shared) bool // false: there is no room
-	flush()             // sends what was offered
-	lag()               // the member was put out of its group, for it had no room
-	end()               // nothing more comes
-}
-
-// member is one client's subscription, in a group or on its way there.
-type member struct {
-	outlet
-	key     groupKey
-	sharing graph.Sharing
-	viewer  *access.Viewer
-	op      *graphql.OperationContext
-
-	// Guarded by groups.mu.
-	at     *int64 // all up to this position was offered; nil before it is known
-	cursor string // for at; "" where there is none
-	joined string // cursor when it joined: nothing after it was offered before
-	group  *group // nil while it is in none
-}
-
-// memberOf is a client's subscription, on its way to a group.
-func (s *Server) memberOf(ctx context.Context, op *graphql.OperationContext) *member {
-	viewer, err := access.From(ctx)
-	if err != nil {
-		panic(err) // signed in
-	}
-	return &member{key: keyOf(viewer, op), sharing: s.Schema.Sharing(rootField(op).Name), viewer: viewer, op: op}
-}
-
-// groups are the subscriptions that are executed once for all who ask the same.
-type groups struct {
-	*Server
-	work sync.WaitGroup
-
-	mu    sync.Mutex // guards the map and who belongs where; taken before a group's
-	byKey map[groupKey]*group
-}
 
 // group executes one subscription for its members. It lives as long as it has some.
 type group struct {
@@ -100,93 +47,6 @@ type group struct {
 	sent     chan struct{} // closed when what is pending was taken; nil while nobody waits for that
 	ended    bool
 	joinable bool // it began, and has not ended
-}
-
-// join makes m a member from its position on. It is false when the group is past that by more than it keeps: m has to catch
-// up first. ctx is m's.
-func (h *groups) join(ctx context.Context, m *member) (bool, error) {
-	for {
-		h.mu.Lock()
-		if m.sharing == graph.State {
-			m.at = nil // numbers are a group's own, and the last state is told to all who come
-		}
-		g := h.byKey[m.key]
-		if g != nil && m.sharing == graph.Stream && m.at == nil {
-			h.mu.Unlock()
-			if !h.fromNowOn(ctx, m) {
-				return false, ctx.Err()
-			}
-			continue
-		}
-		if err := ctx.Err(); g == nil || err != nil {
-			if err == nil {
-				g = h.found(m)
-			}
-			h.mu.Unlock()
-			if err != nil {
-				return false, err
-			}
-			select {
-			case <-g.begun:
-			case <-ctx.Done():
-			}
-			return true, nil
-		}
-		g.waiting++
-		h.mu.Unlock()
-		select {
-		case <-g.begun:
-		case <-ctx.Done():
-		}
-		h.mu.Lock()
-		g.waiting--
-		joined, again := ctx.Err() == nil && g.add(m), ctx.Err() == nil && !g.stands()
-		if joined {
-			m.group = g
-		} else if again && h.byKey[m.key] == g { // it did not begin, or is over: what it says is not for those who come now
-			delete(h.byKey, m.key)
-		}
-		h.prune(g)
-		h.mu.Unlock()
-		switch {
-		case ctx.Err() != nil:
-			return false, ctx.Err()
-		case joined:
-			m.flush()
-			return true, nil
-		case !again:
-			return false, nil
-		}
-	}
-}
-
-// fromNowOn gives a member the position that one has who begins a group: what was committed before is not for it, also where the
-// others have yet to be told. It is false where that cannot be found: what executes alone then looks too, and tells why.
-func (h *groups) fromNowOn(ctx context.Context, m *member) bool {
-	at, err := h.Schema.Newest(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			h.Log.WarnContext(ctx, "where the feed ends could not be looked up for a subscription; it looks again", "err", err)
-		}
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	m.at = &at
-	return true
-}
-
-// found begins a group with one member, which asks for the others too. h.mu is held.
-func (h *groups) found(m *member) *group {
-	g := &group{of: h, key: m.key, sharing: m.sharing, track: &graph.Track{From: m.at}, begun: make(chan struct{}), members: map[*member]struct{}{m: {}}}
-	if m.at != nil {
-		g.track.From = new(*m.at)
-	}
-	var ctx context.Context
-	ctx, g.cancel = context.WithCancel(access.With(h.sockets, &access.Viewer{Name: "all who ask the same", Role: m.viewer.Role, MerchantIDs: m.viewer.MerchantIDs}))
-	h.byKey[m.key], m.group = g, g
-	h.work.Go(func() { g.run(graph.WithTrack(ctx, g.track), m.op) })
-	return g
 }
 
 func (g *group) stands() bool {
@@ -216,53 +76,6 @@ func (g *group) add(m *member) bool {
 	}
 	g.members[m] = struct{}{}
 	return true
-}
-
-// give offers a message unless the member has it. False when there is no room.
-func (m *member) give(msg *shared) bool {
-	if msg.end {
-		m.outlet.end()
-		return true
-	}
-	if m.at != nil && msg.at <= *m.at {
-		return true
-	}
-	if !m.offer(msg) {
-		return false
-	}
-	if m.at != nil {
-		*m.at = msg.at
-		m.cursor = msg.cursor
-	}
-	return true
-}
-
-// leave takes a member out of its group. Nothing is offered to it afterwards. It tells the position it had, "" for none.
-func (h *groups) leave(m *member) string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if g := m.group; g != nil {
-		g.mu.Lock()
-		delete(g.members, m)
-		g.mu.Unlock()
-		m.group = nil
-		h.prune(g)
-	}
-	return m.cursor
-}
-
-// prune ends a group that nobody is in or comes to. h.mu is held.
-func (h *groups) prune(g *group) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.members) > 0 || g.waiting > 0 {
-		return
-	}
-	g.joinable = false
-	g.cancel()
-	if h.byKey[g.key] == g {
-		delete(h.byKey, g.key)
-	}
 }
 
 // run executes the subscription until it ends or nobody is left.

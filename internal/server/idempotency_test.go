@@ -19,8 +19,6 @@ import (
 	"stockbridge/internal/fault"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
-
 // counter is a schema whose mutation counts how often it ran.
 type counter struct {
 	toy

@@ -350,62 +350,6 @@ func TestNothingIsSharedAcrossScopes(t *testing.T) {
 
 func first(secret string, _ int64) string { return secret }
 
-// A client that does not read for a while loses nothing, holds little, and keeps up nobody.
-func TestSlowClientCatchesUp(t *testing.T) {
-	eachLive(t, func(t *testing.T, l *live) {
-		secret, _ := l.token(enum.Partner, "alpha")
-		slow, quick := l.signedIn(t, secret), l.signedIn(t, secret)
-		const fat = `subscription ($m: ID!) { activity(merchantId: $m) { sku %s } }`
-		var aliases strings.Builder
-		for i := range 150 {
-			fmt.Fprintf(&aliases, "the_sku_of_the_activity_that_is_told_of_here_once_more_for_size_%d: sku ", i)
-		}
-		query := fmt.Sprintf(fat, aliases.String()) // some 12 KB a message
-		for _, c := range []*client{slow, quick} {
-			c.send(subscribeWith("1", query, map[string]any{"m": l.merchant("alpha")}))
-		}
-		l.begun(1, 2)
-		const rounds, each = 60, 20 // within the minute that a client may take nothing
-		for r := range rounds {
-			var skus []string
-			for i := range each {
-				skus = append(skus, fmt.Sprintf("S%03d-%02d", r, i))
-			}
-			l.report("alpha", skus...)
-			for _, sku := range skus {
-				if m := quick.next(); m.Payload.Data["activity"]["sku"] != sku {
-					t.Fatalf("quick got %s, want %s", m.Payload.Data["activity"]["sku"], sku)
-				}
-			}
-		}
-		behind := false
-		l.groups.mu.Lock()
-		for _, g := range l.groups.byKey {
-			g.mu.Lock()
-			behind = len(g.members) == 1
-			g.mu.Unlock()
-		}
-		l.groups.mu.Unlock()
-		if !behind {
-			t.Error("the slow client is still in its group, with 14 MB on the way to it")
-		}
-		for r := range rounds {
-			for i := range each {
-				if m := slow.next(); m.Payload.Data["activity"]["sku"] != fmt.Sprintf("S%03d-%02d", r, i) {
-					t.Fatalf("slow got %v, want S%03d-%02d", m.Payload.Data["activity"]["sku"], r, i)
-				}
-			}
-		}
-		l.begun(1, 2)
-		l.report("alpha", "last")
-		for _, c := range []*client{slow, quick} {
-			if m := c.next(); m.Payload.Data["activity"]["sku"] != "last" {
-				t.Errorf("at last: %v", m)
-			}
-		}
-	})
-}
-
 // spec 5.1: a server that stops tells where to go on, also to who got nothing yet, and sends all that it handed out.
 func TestDrainTellsWhereToGoOn(t *testing.T) {
 	eachLive(t, func(t *testing.T, l *live) {

@@ -300,6 +300,7 @@ func (c *socket) drain() {
 		}
 	}
 	c.mu.Unlock()
+	c.Log.LogAttrs(c.ctx, slog.LevelDebug, "socket drains", slog.String("viewer", requestOf(c.ctx).viewer))
 	if closing {
 		return
 	}
