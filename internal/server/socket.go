@@ -68,6 +68,12 @@ type message struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
+// hasObject tells whether the payload is an object, null or left out.
+func (m message) hasObject() bool {
+	var object map[string]json.RawMessage
+	return len(m.Payload) == 0 || json.Unmarshal(m.Payload, &object) == nil
+}
+
 // hijacking hands a connection over as a wire.
 type hijacking struct {
 	http.ResponseWriter
@@ -160,9 +166,17 @@ func (c *socket) serve() {
 		if c.extend(); c.isClosing() {
 			continue // until the client answers the close, or its time is up
 		}
+		if kind == websocket.TextMessage && !utf8.Valid(data) { // RFC 6455, 8.1
+			c.close(websocket.CloseInvalidFramePayloadData, "Invalid message: not UTF-8")
+			continue
+		}
 		var m message
 		if kind != websocket.TextMessage || json.Unmarshal(data, &m) != nil {
 			c.close(closeInvalid, "Invalid message: not a JSON object with a type")
+			continue
+		}
+		if beats := m.Type == "ping" || m.Type == "pong"; beats && !m.hasObject() {
+			c.close(closeInvalid, "Invalid message: the payload of "+m.Type+" is not an object")
 			continue
 		}
 		switch m.Type {

@@ -37,7 +37,7 @@ func (c *socket) subscribe(m message) {
 	case m.ID == "":
 		c.close(closeInvalid, "Invalid message: subscribe has no id")
 		return
-	case decode(bytes.NewReader(m.Payload), &payload) != nil || !payload.asks():
+	case decode(bytes.NewReader(m.Payload), &payload) != nil || payload.Query == nil && !payload.asks():
 		c.close(closeInvalid, `Invalid message: the payload of subscribe is not {"query": "…"}`)
 		return
 	}

@@ -105,6 +105,10 @@ func TestSocketRunsOperations(t *testing.T) {
 	c.send(subscribe("2", "subscription { ticks(n: -1) }"))
 	c.expect(`{"id":"2","type":"complete"}`)
 
+	c.send(subscribe("4", ""))
+	if _, text, err := c.ReadMessage(); err != nil || !strings.HasPrefix(string(text), `{"id":"4","type":"error","payload":[`) {
+		t.Fatalf("an empty document: %s %v", text, err)
+	}
 	c.send(subscribe("3", "{ whom }"))
 	_, text, err := c.ReadMessage()
 	if err != nil {
@@ -186,6 +190,9 @@ func TestSocketCloseCodes(t *testing.T) {
 		"too early":          {[]string{subscribe("1", "{ who }")}, 4401},
 		"twice":              {[]string{init, init}, 4429},
 		"not JSON":           {[]string{init, "hello"}, 4400},
+		"not UTF-8":          {[]string{init, "{\"type\":\"ping\",\"payload\":{\"x\":\"\xff\"}}"}, 1007},
+		"ping with a text":   {[]string{init, `{"type":"ping","payload":"x"}`}, 4400},
+		"pong with a list":   {[]string{init, `{"type":"pong","payload":[1]}`}, 4400},
 		"unknown type":       {[]string{init, `{"type":"start"}`}, 4400},
 		"no type":            {[]string{init, `{}`}, 4400},
 		"no id":              {[]string{init, `{"type":"subscribe","payload":{"query":"{who}"}}`}, 4400},
