@@ -17,13 +17,16 @@ type collector struct {
 	limit   int64 // GOMEMLIMIT, in bytes
 }
 
-// collectorFor chooses. GOGC and GOMEMLIMIT have their meaning for who sets them; else the limit is nine tenths of
-// what the container may have, or half of what the machine has, which others need too. Without a limit nothing is set.
+// collectorFor chooses. GOGC and GOMEMLIMIT have their meaning for who sets them, empty ones being none, as they are to the
+// runtime; else the limit is nine tenths of what the container may have, or half of what the machine has, which others need
+// too. Without a limit nothing is set.
 func collectorFor(lookup func(string) (string, bool), container, machine memlimit.Provider) collector {
-	if _, set := lookup("GOGC"); set {
+	percent, _ := lookup("GOGC")
+	limit, _ := lookup("GOMEMLIMIT")
+	switch {
+	case percent != "" || limit == "off":
 		return collector{}
-	}
-	if _, set := lookup("GOMEMLIMIT"); set {
+	case limit != "":
 		return collector{percent: moreGarbage}
 	}
 	total, totalErr := machine()

@@ -26,6 +26,9 @@ func TestCollector(t *testing.T) {
 		"GOMEMLIMIT":                  {map[string]string{"GOMEMLIMIT": "1GiB"}, memlimit.Limit(gib), memlimit.Limit(gib), collector{percent: 400}},
 		"GOGC":                        {map[string]string{"GOGC": "100"}, memlimit.Limit(gib), memlimit.Limit(gib), collector{}},
 		"GOGC, GOMEMLIMIT":            {map[string]string{"GOGC": "off", "GOMEMLIMIT": "1GiB"}, memlimit.Limit(gib), memlimit.Limit(gib), collector{}},
+		"GOMEMLIMIT is off":           {map[string]string{"GOMEMLIMIT": "off"}, memlimit.Limit(10 * 100 << 20), none, collector{}},
+		"GOMEMLIMIT is empty":         {map[string]string{"GOMEMLIMIT": ""}, memlimit.Limit(10 * 100 << 20), none, collector{400, 9 * 100 << 20}},
+		"GOGC is empty":               {map[string]string{"GOGC": ""}, memlimit.Limit(10 * 100 << 20), none, collector{400, 9 * 100 << 20}},
 	} {
 		lookup := func(name string) (string, bool) { v, ok := tc.environ[name]; return v, ok }
 		if got := collectorFor(lookup, tc.container, tc.machine); got != tc.want {
