@@ -101,6 +101,9 @@ func (e *engine) bound(ctx context.Context, query string) gqlerror.List {
 	if _, ok := e.docs.Get(ctx, query); ok {
 		return nil
 	}
+	if len(query) > maxText {
+		return gqlerror.List{fail(tooComplex, fmt.Sprintf("the document is longer than %d bytes; send large values as variables, or split it", maxText))}
+	}
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, maxTokens)
 	if err != nil {
 		switch message := err.Error(); {
