@@ -46,6 +46,7 @@ func newEngine(c Config) *engine {
 	}
 	e.SetQueryCache(e.docs)
 	e.SetParserTokenLimit(maxTokens)
+	e.SetDefaultRulesFn(newRules)
 	e.SetDisableSuggestion(true)
 	if c.Present != nil {
 		e.SetErrorPresenter(c.Present)
