@@ -24,8 +24,8 @@ func overlappingFields() core.Rule {
 		observers.OnOperation(func(walker *core.Walker, op *ast.OperationDefinition) {
 			m := &merging{schema: walker.Schema, looked: looked}
 			all := m.collect([]ast.SelectionSet{op.SelectionSet})
+			m.fields(all) // first, for what it tells is plainer
 			m.shapes(all)
-			m.fields(all)
 			looked = m.looked
 			if m.conflict != nil {
 				add(m.conflict...)

@@ -48,9 +48,9 @@ func TestFieldsOfOneNameAreOne(t *testing.T) {
 	for document, want := range map[string]string{
 		`{ pet { name name } pet { friend { name } } }`:                                                                                             "",
 		`{ pet { name a: name } }`:                                                                                                                  "",
-		`{ pet { a: name a: friend { name } } }`:                                                                                                    `Fields "a" conflict because they return conflicting types "String" and "Pet"`,
+		`{ pet { a: name a: friend { name } } }`:                                                                                                    `Fields "a" conflict because "name" and "friend" are different fields`,
 		`{ pet { name: __typename name } }`:                                                                                                         `Fields "name" conflict because "__typename" and "name" are different fields`,
-		`{ dog { a: id } dog { ... on Dog { a: barks } } }`:                                                                                         `Fields "a" conflict because they return conflicting types "ID!" and "Boolean"`,
+		`{ dog { a: id } dog { ... on Dog { a: barks } } }`:                                                                                         `Fields "a" conflict because "id" and "barks" are different fields`,
 		`{ p: pet { name } p: pet(n: 1) { name } }`:                                                                                                 `Fields "p" conflict because they have differing arguments`,
 		`{ pet(n: 1, in: {a: 1, b: [1, 2]}) { name } pet(in: {b: [1, 2], a: 1}, n: 1) { name } }`:                                                   "",
 		`{ pet(in: {b: [1, 2]}) { name } pet(in: {b: [2, 1]}) { name } }`:                                                                           `Fields "pet" conflict because they have differing arguments`,
@@ -60,7 +60,7 @@ func TestFieldsOfOneNameAreOne(t *testing.T) {
 		`{ pet { ... on Dog { friend(n: 1) { name } } ... on Cat { friend(n: 2) { name } } } }`:                                                     "",
 		`{ pet { friend(n: 1) { name } ... on Cat { friend(n: 2) { name } } } }`:                                                                    `Fields "friend" conflict because they have differing arguments`,
 		`{ pet { ... on Dog { friend { a: name } } ... on Cat { friend { a: friend { name } } } } }`:                                                `Fields "a" conflict because they return conflicting types "String" and "Pet"`,
-		`{ pet { ...A ...B } } fragment A on Pet { x: name } fragment B on Pet { ...C } fragment C on Pet { x: friend { name } }`:                   `Fields "x" conflict because they return conflicting types "String" and "Pet"`,
+		`{ pet { ...A ...B } } fragment A on Pet { x: name } fragment B on Pet { ...C } fragment C on Pet { x: friend { name } }`:                   `Fields "x" conflict because "name" and "friend" are different fields`,
 		`{ pet { friend { ...A } friend { ...B } } } fragment A on Pet { f: friend(n: 1) { name } } fragment B on Pet { f: friend(n: 2) { name } }`: `Fields "f" conflict because they have differing arguments`,
 	} {
 		told := conflicts(t, schema, document, true)
@@ -184,8 +184,8 @@ func TestMergingLooksAtLittle(t *testing.T) {
 		}
 		m := &merging{schema: schema}
 		all := m.collect([]ast.SelectionSet{doc.Operations[0].SelectionSet})
-		m.shapes(all)
 		m.fields(all)
+		m.shapes(all)
 		if text := len(strings.Fields(tc.document)); m.looked > 3*text {
 			t.Errorf("%s: %d parts were looked at, of %d words", name, m.looked, text)
 		}
