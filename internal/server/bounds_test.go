@@ -127,17 +127,6 @@ func TestHugeVariables(t *testing.T) {
 	}
 }
 
-// Nothing in a refusal helps to guess the schema.
-func TestNothingIsSuggested(t *testing.T) {
-	t.Parallel()
-	r := start(t, nil)
-	for _, query := range []string{"{ whoo }", "{ self }", "query($a: Strin) { who }", "{ who(aa: 1) }", "{ ... on Quer { who } }", "{ who @inclde(if: true) }"} {
-		if _, body := r.do(t, "POST", "/graphql", quoted(query), signedIn, asJSON); codeOf(t, body) != "GRAPHQL_VALIDATION_FAILED" || strings.Contains(body, "Did you mean") {
-			t.Errorf("%s: %s", query, body)
-		}
-	}
-}
-
 // flatDouble is a document of fragments that spread the next twice, no deeper than one field.
 func flatDouble(n int) string {
 	var b strings.Builder

@@ -18,7 +18,10 @@ const (
 // newRules are the rules that one document is validated by. They stop telling after maxErrors.
 func newRules() *rules.Rules {
 	all := rules.NewDefaultRules()
-	for _, quiet := range []core.Rule{rules.FieldsOnCorrectTypeRuleWithoutSuggestions, rules.ScalarLeafsRuleWithoutSuggestions} {
+	for _, quiet := range []core.Rule{
+		rules.FieldsOnCorrectTypeRuleWithoutSuggestions, rules.KnownArgumentNamesRuleWithoutSuggestions, rules.KnownTypeNamesRuleWithoutSuggestions,
+		rules.ScalarLeafsRuleWithoutSuggestions, rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+	} {
 		all.RemoveRule(strings.TrimSuffix(quiet.Name, "WithoutSuggestions"))
 		all.AddRule(quiet.Name, quiet.RuleFunc) // as the executor would, which leaves those alone that are there
 	}

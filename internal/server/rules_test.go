@@ -48,3 +48,28 @@ func TestErrorsOfADocumentAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Nothing in a refusal helps to guess the schema, whatever was written almost right.
+func TestNothingIsSuggested(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(c *Config) { c.Schema = toy{ours(t)} })
+	for _, query := range []string{
+		"{ viewr { name } }",
+		"{ viewer }",
+		"{ node(id: 1) { nam } }",
+		"query($a: Strin) { viewer { name } }",
+		"{ activities(frst: 1) { totalCount } }",
+		"{ ... on Quer { viewer { name } } }",
+		"{ ...A } fragment A on Quer { viewer { name } }",
+		"{ viewer { name @inclde(if: true) } }",
+		"{ viewer { name @include(iff: true) } }",
+		"{ syncRuns(where: {statuss: RUNNING}) { totalCount } }",
+		"{ syncRuns(where: {mode: FUL}) { totalCount } }",
+		`{ syncRuns(where: {mode: "FULL"}) { totalCount } }`,
+		"{ syncRuns(first: FULL) { totalCount } }",
+	} {
+		if _, body := r.do(t, "POST", "/graphql", quoted(query), signedIn, asJSON); codeOf(t, body) != "GRAPHQL_VALIDATION_FAILED" || strings.Contains(body, "Did you mean") {
+			t.Errorf("%s: %s", query, body)
+		}
+	}
+}
