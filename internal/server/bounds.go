@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 
+	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // Bounds of one document. Fields, aliases and depth are counted with fragments expanded. The introspection query of
-// common tools is 15 deep and under 300 fields.
+// common tools is 15 deep and under 300 fields. Validation comes to a fragment anew from each operation and fragment that
+// spreads it: maxSpreads and maxValues are for documents that multiply by that, none that spreads each once comes near them.
 const (
 	maxDepth        = 20
 	maxInputDepth   = 20 // lists and objects inside each other in an argument
@@ -18,7 +20,10 @@ const (
 	maxAliases      = 200
 	maxRootFields   = 50 // of one operation
 	maxFragments    = 100
-	maxRequests     = 50 // operations of one document, of which one runs
+	maxSpreads      = 1000      // of fragments, and inline ones, expanded
+	maxText         = 256 << 10 // bytes of the document
+	maxValues       = 2 << 20   // bytes of the values in arguments, expanded; each counts 64 more
+	maxRequests     = 50        // operations of one document, of which one runs
 	maxDirectives   = 200
 	maxDirectivesAt = 10 // on one field, fragment or operation
 )
@@ -42,7 +47,7 @@ func checkBounds(doc *ast.QueryDocument) *gqlerror.Error {
 
 // measured also tells what was found, for tests.
 func measured(doc *ast.QueryDocument) (*measure, *gqlerror.Error) {
-	m := &measure{doc: doc, fragments: make(map[string]extent)}
+	m := &measure{doc: doc, fragments: make(map[string]*extent)}
 	switch { // first, for what follows looks fragments up by name
 	case len(doc.Operations) > maxRequests:
 		return m, fail(tooManyOperations, fmt.Sprintf("the document has %d operations, at most %d may be: send only those that are run", len(doc.Operations), maxRequests))
@@ -71,6 +76,8 @@ func measured(doc *ast.QueryDocument) (*measure, *gqlerror.Error) {
 // judge compares what was found with the bounds.
 func (m *measure) judge(all extent, roots int) *gqlerror.Error {
 	switch {
+	case m.cycle != nil: // the rest was not counted to its end
+		return cycleError(m.cycle)
 	case all.depth > maxDepth:
 		return tooDeepError()
 	case m.inputDepth > maxInputDepth:
@@ -81,6 +88,10 @@ func (m *measure) judge(all extent, roots int) *gqlerror.Error {
 		return fail(tooManyAliases, fmt.Sprintf("the document has more than %d aliases, fragments expanded; ask for a list, or for less at once", maxAliases))
 	case roots > maxRootFields:
 		return fail(tooManyRootFields, fmt.Sprintf("an operation has more than %d fields at its top, fragments expanded; ask for lists, or send several requests", maxRootFields))
+	case all.spreads > maxSpreads:
+		return fail(tooManyFragments, fmt.Sprintf("fragments are spread more than %d times, inline ones and those in fragments counted; write out what is small", maxSpreads))
+	case all.values > maxValues:
+		return fail(tooComplex, fmt.Sprintf("the values in arguments come to more than %d bytes, fragments expanded; send large values as variables", maxValues))
 	case m.most > maxDirectivesAt:
 		return fail(tooManyDirectives, fmt.Sprintf("%d directives stand in one place, at most %d may; @include and @skip are enough", m.most, maxDirectivesAt))
 	case m.count > maxDirectives:
@@ -93,23 +104,37 @@ func tooDeepError() *gqlerror.Error {
 	return fail(tooDeep, fmt.Sprintf("fields nest deeper than %d levels; ask for less at once", maxDepth))
 }
 
-// extent of a selection, fragments expanded: levels of nested fields, fields, those that have an alias, and those at its
-// top. All stop counting just above their bounds.
-type extent struct{ depth, fields, aliases, top int }
+// cycleError is told here, and not by validation, which would walk the cycle from each fragment and operation, and tell of
+// each spread in it.
+func cycleError(s *ast.FragmentSpread) *gqlerror.Error {
+	err := fail(errcode.ValidationFailed, fmt.Sprintf("Cannot spread fragment %q within itself.", s.Name))
+	if s.Position != nil {
+		err.Locations = []gqlerror.Location{{Line: s.Position.Line, Column: s.Position.Column}}
+	}
+	return err
+}
+
+// extent of a selection, fragments expanded: levels of nested fields, fields, those that have an alias, those at its
+// top, fragments, and bytes of values. All stop counting just above their bounds.
+type extent struct{ depth, fields, aliases, top, spreads, values int }
 
 func (e *extent) add(o extent) {
 	e.depth = max(e.depth, o.depth)
 	e.fields = min(e.fields+o.fields, maxFields+1)
 	e.aliases = min(e.aliases+o.aliases, maxAliases+1)
 	e.top = min(e.top+o.top, maxFields+1)
+	e.spreads = min(e.spreads+o.spreads, maxSpreads+1)
+	e.values = min(e.values+o.values, maxValues+1)
 }
 
 // measure of a document. It remembers the extent of each fragment, so that none is walked anew for each spread.
 type measure struct {
 	doc        *ast.QueryDocument
-	fragments  map[string]extent
-	count      int // of directives
-	most       int // directives in one place
+	fragments  map[string]*extent  // nil while it is measured
+	cycle      *ast.FragmentSpread // of a fragment that is spread within itself
+	values     int                 // bytes of those looked at so far
+	count      int                 // of directives
+	most       int                 // directives in one place
 	inputDepth int
 	visited    int // parts of the document that were looked at
 }
@@ -118,35 +143,49 @@ func (m *measure) selections(set ast.SelectionSet) extent {
 	var all extent
 	for _, selection := range set {
 		m.visited++
+		before := m.values
 		switch s := selection.(type) {
 		case *ast.Field:
 			m.directives(s.Directives)
 			m.arguments(s.Arguments)
+			all.add(extent{values: m.values - before})
 			e := m.selections(s.SelectionSet)
-			one := extent{depth: min(e.depth, maxDepth) + 1, fields: e.fields + 1, aliases: e.aliases, top: 1}
+			e.depth, e.fields, e.top = min(e.depth, maxDepth)+1, e.fields+1, 1
 			if s.Alias != s.Name {
-				one.aliases++
+				e.aliases++
 			}
-			all.add(one)
+			all.add(e)
 		case *ast.InlineFragment:
 			m.directives(s.Directives)
+			all.add(extent{spreads: 1, values: m.values - before})
 			all.add(m.selections(s.SelectionSet))
 		case *ast.FragmentSpread:
 			m.directives(s.Directives)
-			all.add(m.fragment(s.Name))
+			all.add(extent{spreads: 1, values: m.values - before})
+			all.add(m.fragment(s))
 		}
 	}
 	return all
 }
 
-// fragment is empty for one that is not there, and for one that is being measured: a cycle. Validation tells of both.
-func (m *measure) fragment(name string) extent {
-	e, known := m.fragments[name]
-	if f := m.doc.Fragments.ForName(name); !known && f != nil {
-		m.fragments[name] = extent{}
-		e = m.selections(f.SelectionSet)
-		m.fragments[name] = e
+// fragment is empty for one that is not there, of which validation tells, and for one that is being measured: a cycle.
+func (m *measure) fragment(s *ast.FragmentSpread) extent {
+	if e, known := m.fragments[s.Name]; known {
+		if e != nil {
+			return *e
+		}
+		if m.cycle == nil {
+			m.cycle = s
+		}
+		return extent{}
 	}
+	f := m.doc.Fragments.ForName(s.Name)
+	if f == nil {
+		return extent{}
+	}
+	m.fragments[s.Name] = nil
+	e := m.selections(f.SelectionSet)
+	m.fragments[s.Name] = &e
 	return e
 }
 
@@ -172,6 +211,7 @@ func (m *measure) value(v *ast.Value, depth int) {
 		return
 	}
 	m.visited++
+	m.values += len(v.Raw) + 64
 	if len(v.Children) == 0 {
 		return
 	}

@@ -47,6 +47,7 @@ func newEngine(c Config) *engine {
 	}
 	e.SetQueryCache(e.docs)
 	e.SetParserTokenLimit(maxTokens)
+	e.SetDefaultRulesFn(newRules)
 	e.SetDisableSuggestion(true)
 	if c.Present != nil {
 		e.SetErrorPresenter(c.Present)
@@ -105,6 +106,9 @@ func (e *engine) prepare(ctx context.Context, params *graphql.RawParams) (contex
 func (e *engine) bound(ctx context.Context, query string) gqlerror.List {
 	if _, ok := e.docs.Get(ctx, query); ok {
 		return nil
+	}
+	if len(query) > maxText {
+		return gqlerror.List{fail(tooComplex, fmt.Sprintf("the document is longer than %d bytes; send large values as variables, or split it", maxText))}
 	}
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, maxTokens)
 	if err != nil {
