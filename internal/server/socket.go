@@ -137,10 +137,8 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 func (c *socket) serve() {
 	defer func() {
 		c.leave()
-		// Nothing is left to be lost: our own close has had its time, and a client that sends no more, with a close or without,
-		// gets no answers. Before stop, for who refuses an operation waits for a place in the queue.
+		c.stop() // also who is writing just now, and with it the answer to the client's close
 		_ = c.wire.Close()
-		c.stop()
 		c.wire.writing.Wait()
 		c.Log.LogAttrs(c.ctx, slog.LevelDebug, "socket closed", slog.String("viewer", requestOf(c.ctx).viewer), slog.Duration("took", time.Since(c.begun)))
 	}()
@@ -286,7 +284,7 @@ func (c *socket) send(m message) {
 	if err != nil {
 		panic(err) // the payload is JSON
 	}
-	_ = c.wire.put(c.sockets, textFrame(text)) // a client that is gone is noticed by reading
+	_ = c.wire.put(c.ctx, textFrame(text)) // a client that is gone is noticed by reading; nobody waits for a place for it
 }
 
 // stop ends what is under way and waits for it.
