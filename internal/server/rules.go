@@ -25,8 +25,9 @@ func newRules() *rules.Rules {
 		all.RemoveRule(strings.TrimSuffix(quiet.Name, "WithoutSuggestions"))
 		all.AddRule(quiet.Name, quiet.RuleFunc) // as the executor would, which leaves those alone that are there
 	}
-	merge := overlappingFields()
-	all.ReplaceRule(merge.Name, merge.RuleFunc)
+	for _, own := range []core.Rule{overlappingFields(), singleRoot()} {
+		all.ReplaceRule(own.Name, own.RuleFunc)
+	}
 	told := 0
 	for name, rule := range all.GetInner() {
 		all.ReplaceRule(name, func(observers *core.Events, add core.AddErrFunc) {
