@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -83,10 +82,6 @@ func (e *engine) prepare(ctx context.Context, params *graphql.RawParams) (contex
 	ctx = graphql.WithOperationContext(ctx, op)
 	if errs != nil {
 		return ctx, nil, e.DispatchError(ctx, errs)
-	}
-	if op.Operation.Operation == ast.Subscription && rootField(op) == nil {
-		err := fail(errcode.ValidationFailed, "a subscription asks for exactly one field: ask for it under one name, and without @skip and @include")
-		return ctx, nil, &graphql.Response{Errors: gqlerror.List{err}}
 	}
 	cost, err := checkCost(op, e.maxCost)
 	if err != nil {

@@ -36,13 +36,9 @@ func keyOf(v *access.Viewer, op *graphql.OperationContext) groupKey {
 	return sha256.Sum256(text)
 }
 
-// rootField is the one field of a subscription that is run; nil where @skip and @include leave none, or more than one.
+// rootField is the one field of a subscription. The rule singleRoot lets none pass that has not exactly one.
 func rootField(op *graphql.OperationContext) *ast.Field {
-	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})
-	if len(fields) != 1 {
-		return nil
-	}
-	return fields[0].Field
+	return graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})[0].Field
 }
 
 // resumeVariable is the variable that the argument after takes, if nothing else does.

@@ -86,40 +86,6 @@ func TestLastEventIDResumes(t *testing.T) {
 	})
 }
 
-// What is run counts, not what stands first: a field that is skipped neither makes who goes on from a cursor one who begins now, nor
-// is there a subscription of no field or of two.
-func TestSkippedFieldIsNotFollowed(t *testing.T) {
-	eachLive(t, func(t *testing.T, l *live) {
-		secret, _ := l.token(enum.Partner, "alpha")
-		const query = `subscription ($m: ID!, $c: String, $a: Boolean!, $b: Boolean!) {
-			a: activity(merchantId: $m) @skip(if: $a) { sku } b: activity(merchantId: $m, after: $c) @skip(if: $b) { sku } }`
-		begin := l.stream(t, secret, quotedVars(follow, map[string]any{"m": l.merchant("alpha")}), "").until("\n\n")
-		l.report("alpha", "A", "B")
-		variables := map[string]any{"m": l.merchant("alpha"), "c": strings.TrimSpace(strings.TrimPrefix(begin, "id: ")), "a": true, "b": false}
-		for range 2 { // the second finds a group
-			stream := l.stream(t, secret, quotedVars(query, variables), "")
-			stream.until("\n\n")
-			for _, want := range []string{"A", "B"} {
-				if got := stream.until("\n\n"); !strings.Contains(got, `{"b":{"sku":"`+want+`"}}`) {
-					t.Errorf("got %q, want %s", got, want)
-				}
-			}
-		}
-		c := l.signedIn(t, secret)
-		for _, skipped := range []bool{true, false} {
-			variables["a"], variables["b"] = skipped, skipped
-			resp, body := l.do(t, "POST", "/graphql", quotedVars(query, variables), "Authorization: Bearer "+secret, asJSON, "Accept: "+graphqlJSON+", "+eventStream)
-			if code := codeOf(t, body); resp.StatusCode != 400 || code != "GRAPHQL_VALIDATION_FAILED" {
-				t.Errorf("both skipped %v: %d %s", skipped, resp.StatusCode, body)
-			}
-			c.send(subscribeWith("1", query, variables))
-			if _, text, err := c.ReadMessage(); err != nil || !strings.HasPrefix(string(text), `{"id":"1","type":"error"`) {
-				t.Errorf("both skipped %v: %s %v", skipped, text, err)
-			}
-		}
-	})
-}
-
 // Who begins now is told of nothing that was committed before, though the feed has yet to hand it out to those who ask the same.
 func TestFromNowOnIsAfterWhatIsCommitted(t *testing.T) {
 	eachLive(t, func(t *testing.T, l *live) {
