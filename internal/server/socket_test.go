@@ -242,6 +242,13 @@ func TestSocketUpgradeRefused(t *testing.T) {
 			t.Errorf("%s: %v %v", name, resp, err)
 		}
 	}
+	old := must(http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/graphql", nil))
+	old.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"8"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+	resp := must(http.DefaultClient.Do(old))
+	defer resp.Body.Close() //nolint:errcheck // what it says does not matter
+	if resp.StatusCode != 400 || resp.Header.Get("Sec-WebSocket-Version") != "13" {
+		t.Errorf("an old version: %v", resp)
+	}
 	d := websocket.Dialer{Subprotocols: []string{"graphql-ws"}}
 	conn, _, err := d.DialContext(t.Context(), "ws"+strings.TrimPrefix(r.url, "http")+"/graphql", nil)
 	if err != nil {
