@@ -1,7 +1,7 @@
 // Package plan answers lists of levels by one statement with joins, whose rows are written as JSON as they come, where the
 // resolvers take a statement for each edge, an object for each row and a look-up for each field. It answers only what it knows
 // to answer exactly as they do, byte for byte, and leaves everything else to them, faults included. 50 channel levels with product and
-// store take less than half of the time (BenchmarkInventoryList in internal/server).
+// store take less than half of the time (BenchmarkInventoryList in internal/server). Object writes what was read already.
 package plan
 
 import (
