@@ -25,7 +25,7 @@ type streamed struct {
 func (o *streamed) offer(msg *shared) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.queue) >= maxQueued || o.bytes > 0 && o.bytes+len(msg.text) > maxQueuedBytes {
+	if crowded(len(o.queue), o.bytes, len(msg.text)) {
 		return false
 	}
 	o.queue = append(o.queue, msg)

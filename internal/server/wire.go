@@ -84,8 +84,11 @@ func (w *wire) add(f frame) error {
 	return w.err
 }
 
-func (w *wire) full(more int) bool {
-	return len(w.queue) >= maxQueued || w.bytes > 0 && w.bytes+more > maxQueuedBytes
+func (w *wire) full(more int) bool { return crowded(len(w.queue), w.bytes, more) }
+
+// crowded tells whether a queue of so many messages and bytes has no room for more bytes. An empty one takes any.
+func crowded(messages, bytes, more int) bool {
+	return messages >= maxQueued || bytes > 0 && bytes+more > maxQueuedBytes
 }
 
 // offer queues a frame that flush will send; false when there is no room.
