@@ -217,13 +217,17 @@ func (c *socket) beat() {
 	}
 }
 
-func (c *socket) send(m message) {
+// frame is a message as it is sent.
+func (m message) frame() frame {
 	text, err := json.Marshal(m)
 	if err != nil {
 		panic(err) // the payload is JSON
 	}
-	_ = c.wire.put(c.ctx, textFrame(text)) // a client that is gone is noticed by reading; nobody waits for a place for it
+	return textFrame(text)
 }
+
+// send waits for a place in the queue only while the socket stands. A client that is gone is noticed by reading.
+func (c *socket) send(m message) { _ = c.wire.put(c.ctx, m.frame()) }
 
 // stop ends what is under way and waits for it.
 func (c *socket) stop() {
@@ -239,7 +243,7 @@ func (c *socket) stop() {
 }
 
 // drain closes the socket of a server that stops, after what was handed out; queries and mutations are let finish. A ping
-// before the close tells where each subscription is, and the close's reason where the one is that is least far.
+// before the close tells where each subscription is, and the close's reason too where there is only one.
 func (c *socket) drain() {
 	c.mu.Lock()
 	closing := c.closing
@@ -250,7 +254,7 @@ func (c *socket) drain() {
 		}
 	}
 	c.mu.Unlock()
-	c.Log.LogAttrs(c.ctx, slog.LevelDebug, "socket drains", slog.String("viewer", requestOf(c.ctx).viewer))
+	c.Log.DebugContext(c.sockets, "socket drains") // c.ctx is of the reading goroutine until it is signed in
 	if closing {
 		return
 	}
@@ -274,11 +278,7 @@ func (c *socket) drain() {
 		if err != nil {
 			panic(err) // texts
 		}
-		text, err := json.Marshal(message{Type: "ping", Payload: payload})
-		if err != nil {
-			panic(err) // JSON
-		}
-		c.wire.must(textFrame(text))
+		c.wire.must(message{Type: "ping", Payload: payload}.frame())
 	}
 	if len(cursors) == 1 {
 		reason += "; go on after " + only

@@ -160,14 +160,9 @@ func (op *operation) lag() {
 
 // end implements outlet.
 func (op *operation) end() {
-	if op.c.forget(op.id, op) != op {
-		return
+	if op.c.forget(op.id, op) == op {
+		op.c.wire.must(message{ID: op.id, Type: "complete"}.frame())
 	}
-	text, err := json.Marshal(message{ID: op.id, Type: "complete"})
-	if err != nil {
-		panic(err) // texts
-	}
-	op.c.wire.must(textFrame(text))
 }
 
 // finish ends an operation, any of that id when op is nil; false when it had ended before.
